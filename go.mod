@@ -1,0 +1,3 @@
+module v7em
+
+go 1.26
