@@ -1,0 +1,94 @@
+package journaldev
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"v7em/block"
+)
+
+// Error tells what went wrong with the host file of a pack, where, and in which
+// drive.
+type Error struct {
+	Op    string // "open", "lock", "read", "write", "sync" or "close"
+	Unit  string // the drive, "rk0"; empty when the file is in none
+	Path  string // the host file
+	Block int    // the block, -1 when the error concerns the whole file
+	Err   error
+}
+
+func (e *Error) Error() string {
+	s := e.Op + " " + e.Path
+	if e.Unit != "" {
+		s = e.Unit + ": " + s
+	}
+	if e.Block >= 0 {
+		s += fmt.Sprintf(" block %d", e.Block)
+	}
+	// The cause is told once: errors of package os repeat operation and path.
+	err := e.Err
+	if p, ok := err.(*os.PathError); ok {
+		err = p.Err
+	}
+	return s + ": " + err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// hostFile is what a backing needs of an *os.File.
+type hostFile interface {
+	io.ReaderAt
+	io.WriterAt
+	Sync() error
+	Close() error
+}
+
+// backing is the one way in which bytes reach a host image. Its first failed
+// write or sync is final: the same error is the answer to everything after it,
+// so nothing that may be lost is ever called written.
+type backing struct {
+	f      hostFile
+	path   string
+	unit   string
+	dirty  bool // written since the last sync
+	failed error
+}
+
+func (b *backing) fail(op string, n int, err error) error {
+	b.failed = &Error{Op: op, Unit: b.unit, Path: b.path, Block: n, Err: err}
+	return b.failed
+}
+
+// writeBlock writes the block.Size bytes of p to block n of the file.
+func (b *backing) writeBlock(n int, p []byte) error {
+	if b.failed != nil {
+		return b.failed
+	}
+	b.dirty = true
+	if _, err := b.f.WriteAt(p, int64(n)*block.Size); err != nil {
+		return b.fail("write", n, err)
+	}
+	return nil
+}
+
+// sync makes everything written durable.
+func (b *backing) sync() error {
+	if b.failed != nil || !b.dirty {
+		return b.failed
+	}
+	if err := b.f.Sync(); err != nil {
+		return b.fail("sync", -1, err)
+	}
+	b.dirty = false
+	return nil
+}
+
+// close syncs and closes the file. It closes it also when the sync fails.
+func (b *backing) close() error {
+	err := b.sync()
+	if cerr := b.f.Close(); cerr != nil && err == nil {
+		err = b.fail("close", -1, cerr)
+	}
+	return err
+}

@@ -1,0 +1,102 @@
+package journaldev
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// lockName is the file in a machine's directory that the v7em which runs the
+// machine keeps locked. It holds one line that says who that is.
+const lockName = "v7em.lock"
+
+// BusyError says that a pack or a machine's directory is in use.
+type BusyError struct {
+	Path   string // the image or the directory
+	Holder string // who has it: "pid 42 (v7em boot) on host x since ..."; empty if unknown
+}
+
+func (e *BusyError) Error() string {
+	who := e.Holder
+	if who == "" {
+		who = "another program"
+	}
+	return fmt.Sprintf("%s is in use by %s", e.Path, who)
+}
+
+// DirLock is the lock on a machine's directory.
+type DirLock struct{ f *os.File }
+
+// LockDir takes the lock on the machine directory dir for the named command
+// ("v7em boot"). If someone has it the error is a *BusyError that says who. The
+// lock ends with Unlock or with the process.
+func LockDir(dir, command string) (*DirLock, error) {
+	path := filepath.Join(dir, lockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
+	}
+	if err := flock(f, true); err != nil {
+		f.Close()
+		if isBusy(err) {
+			return nil, &BusyError{Path: dir, Holder: holder(dir)}
+		}
+		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	line := fmt.Sprintf("pid %d (%s) on host %s since %s\n", os.Getpid(), command, host, time.Now().Format(time.DateTime))
+	if err = f.Truncate(0); err == nil {
+		_, err = f.WriteAt([]byte(line), 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
+	}
+	return &DirLock{f}, nil
+}
+
+// Unlock gives the lock back. The file stays, empty: removing it would let two
+// others lock two files of the same name.
+func (l *DirLock) Unlock() error {
+	err := l.f.Truncate(0)
+	if cerr := l.f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// holder returns what the lock file in dir says, or nothing.
+func holder(dir string) string {
+	f, err := os.Open(filepath.Join(dir, lockName))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(io.LimitReader(f, 256))
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, line)
+}
+
+// lockFile takes the advisory lock on an open image: alone to write it, shared to
+// read it.
+func lockFile(f *os.File, path string, alone bool) error {
+	err := flock(f, alone)
+	switch {
+	case err == nil:
+		return nil
+	case isBusy(err):
+		return &BusyError{Path: path, Holder: holder(filepath.Dir(path))}
+	}
+	return &Error{Op: "lock", Path: path, Block: -1, Err: err}
+}

@@ -1,0 +1,157 @@
+// Package journaldev stands between the drives of a machine and the image files
+// on the host: a Pack is a host file mounted in a drive.
+package journaldev
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"v7em/block"
+)
+
+// Kind is a kind of disk pack.
+type Kind struct {
+	Name   string // "RK05"
+	Blocks int    // its size in blocks of 512 bytes
+}
+
+// The packs that the machine's drives take.
+var (
+	// RK05 has 203 cylinders of 2 tracks of 12 sectors (RK11-D handbook).
+	RK05 = Kind{"RK05", 203 * 2 * 12}
+	// RP03 has 406 cylinders of 20 tracks of 10 sectors (RP11 handbook).
+	RP03 = Kind{"RP03", 406 * 20 * 10}
+)
+
+// Bytes returns the length of an image of the kind.
+func (k Kind) Bytes() int64 { return int64(k.Blocks) * block.Size }
+
+// SizeError says that a file cannot be an image of a pack.
+type SizeError struct {
+	Path string
+	Kind Kind
+	Size int64 // the file's length in bytes
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%s is no %s pack: it has %d bytes, a pack has %d", e.Path, e.Kind.Name, e.Size, e.Kind.Bytes())
+}
+
+// Options says how a pack is opened.
+type Options struct {
+	Unit     string // the drive's name for messages, "rk0"
+	ReadOnly bool   // mount it write-protected
+}
+
+// Pack is a host file mounted in a drive. All of it is kept in memory, as a
+// copy-on-write store, so that a machine with its disks clones in microseconds;
+// every write goes to the host file first. A write that fails is final: the
+// drive gets the error, the pack is read-only from then on, and Err tells why.
+//
+// A Pack may be used by one goroutine at a time.
+type Pack struct {
+	store    *block.Store
+	back     *backing
+	kind     Kind
+	readOnly bool
+}
+
+// Open opens the image at path as a pack of the given kind and takes the
+// advisory lock on it. A file of another length is refused with a *SizeError, one
+// that is in use with a *BusyError; neither changes anything. A file that this
+// user may not write is opened write-protected.
+func Open(path string, kind Kind, o Options) (*Pack, error) {
+	wrap := func(op string, err error) error {
+		return &Error{Op: op, Unit: o.Unit, Path: path, Block: -1, Err: err}
+	}
+	readOnly := o.ReadOnly
+	var f *os.File
+	var err error
+	if !readOnly {
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+		readOnly = errors.Is(err, fs.ErrPermission) || isReadOnlyFS(err)
+	}
+	if readOnly {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return nil, wrap("open", err)
+	}
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+		err = wrap("open", err)
+	case !st.Mode().IsRegular():
+		err = wrap("open", errors.New("not a regular file"))
+	case st.Size() != kind.Bytes():
+		err = &SizeError{Path: path, Kind: kind, Size: st.Size()}
+	default:
+		err = lockFile(f, path, !readOnly)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	p := &Pack{
+		store:    block.NewStore(kind.Blocks),
+		back:     &backing{f: f, path: path, unit: o.Unit},
+		kind:     kind,
+		readOnly: readOnly,
+	}
+	if err := p.store.Load(f); err != nil {
+		f.Close()
+		return nil, wrap("read", err)
+	}
+	return p, nil
+}
+
+// Path returns the name of the host file.
+func (p *Pack) Path() string { return p.back.path }
+
+// Kind returns what kind of pack it is.
+func (p *Pack) Kind() Kind { return p.kind }
+
+// Blocks returns the number of blocks.
+func (p *Pack) Blocks() int { return p.store.Blocks() }
+
+// ReadOnly says whether the drive's write-protect switch is on: the file was
+// opened so, or a write to it has failed.
+func (p *Pack) ReadOnly() bool { return p.readOnly || p.back.failed != nil }
+
+// Err returns the failed write or sync that made the pack read-only, or nil.
+func (p *Pack) Err() error { return p.back.failed }
+
+// ReadBlock copies block n (0 to Blocks()-1) to the 512 bytes of buf.
+func (p *Pack) ReadBlock(n int, buf []byte) error { return p.store.ReadBlock(n, buf) }
+
+// WriteBlock writes the 512 bytes of buf to block n (0 to Blocks()-1) of the host
+// file and, when that succeeded, of the pack.
+func (p *Pack) WriteBlock(n int, buf []byte) error {
+	switch {
+	case p.back.failed != nil:
+		return p.back.failed
+	case p.readOnly:
+		return &Error{Op: "write", Unit: p.back.unit, Path: p.back.path, Block: n, Err: errors.New("the pack is write-protected")}
+	case n < 0 || n >= p.Blocks():
+		return &block.RangeError{Block: n, Blocks: p.Blocks()}
+	case len(buf) != block.Size:
+		return fmt.Errorf("write of %d bytes to block %d, a block has %d", len(buf), n, block.Size)
+	}
+	if err := p.back.writeBlock(n, buf); err != nil {
+		return err
+	}
+	return p.store.WriteBlock(n, buf)
+}
+
+// Snapshot returns the pack's contents as a store of their own, which shares
+// memory until one of the two is written. Writes to it never reach the host.
+func (p *Pack) Snapshot() *block.Store { return p.store.Clone() }
+
+// Sync makes all writes durable on the host.
+func (p *Pack) Sync() error { return p.back.sync() }
+
+// Close syncs the host file, gives back the lock and closes the file. The pack
+// must be out of the drive.
+func (p *Pack) Close() error { return p.back.close() }
