@@ -186,6 +186,7 @@ const (
 	tIf
 	tEndif
 	tGlobl
+	tComm
 	tTextSeg
 	tDataSeg
 	tBSSSeg
@@ -207,6 +208,7 @@ type symbol struct {
 	label     bool
 	global    bool
 	labelled  bool // defined as a label in this pass
+	common    int  // bytes of bss that it gets when it is not defined
 }
 
 // local is the values that a numeric label took, in order.
@@ -289,6 +291,18 @@ func (a *assembler) runPass(stmts []statement) {
 	}
 	if a.skip+a.ifs > 0 {
 		a.errf(len(a.files)-1, strings.Count(a.files[len(a.files)-1].Text, "\n")+1, ".if without .endif")
+	}
+	bss := &a.segs[segBSS]
+	for _, s := range a.defs {
+		if s.common > 0 && s.cur.t == tUndef && !a.opt.undefinedOK {
+			bss.size += bss.size & 1
+			s.cur = value{a.base[segBSS] + uint16(bss.size), tBSS}
+			s.label = true
+			bss.size += s.common
+		}
+	}
+	if int(a.base[segBSS])+bss.size > 1<<16 {
+		a.errf(len(a.files)-1, 0, "bss is past the end of the address space")
 	}
 	for i := range a.segs {
 		s := &a.segs[i]
@@ -431,7 +445,7 @@ var predefined = func() map[string]value {
 		"fr3": {3, tReg}, "fr4": {4, tReg}, "fr5": {5, tReg},
 		"..": {0, tAbs}, "movf": {0o172400, tMovf}, "jbr": {0o000400, tJbr},
 		".byte": {0, tByte}, ".even": {0, tEven}, ".if": {0, tIf}, ".endif": {0, tEndif},
-		".globl": {0, tGlobl}, ".text": {0, tTextSeg}, ".data": {0, tDataSeg}, ".bss": {0, tBSSSeg},
+		".globl": {0, tGlobl}, ".comm": {0, tComm}, ".text": {0, tTextSeg}, ".data": {0, tDataSeg}, ".bss": {0, tBSSSeg},
 	}
 	for _, in := range Table {
 		t := tInstr + typ(in.Format)

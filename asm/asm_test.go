@@ -66,6 +66,9 @@ func TestAssembleWords(t *testing.T) {
 		{"assignment in sequence", "x=1; x; x=x+1; x", []uint16{1, 2}},
 		{"label ahead in assignment", "x = y+2; x; y:", []uint16{0o1004}},
 		{"jbr short", "jbr 1f; jeq 1f; 1:", []uint16{0o401, 0o1400}},
+		{"operand of a number", "spl = 230; spl 7", []uint16{0o237}},
+		{"addresses in full", "777560; 17777560", []uint16{0o177560, 0o177560}},
+		{"common", "a; b; .comm b,3; .comm a,2; .bss; .=.+2", []uint16{0o1012, 0o1006}},
 		{"comment", "1 / 2\n/ 3 ; 4\n5;;6 / <", []uint16{1, 5, 6}},
 		{"no newline at the end", "1", []uint16{1}},
 	}
@@ -89,7 +92,7 @@ func TestLongJumps(t *testing.T) {
 		want []uint16
 	}{
 		{0o376, []uint16{0o1577}},
-		{0o400, []uint16{0o1002, 0o167, 0o400}},
+		{0o400, []uint16{0o1002, 0o137, 0o406}},
 	} {
 		src := fmt.Sprintf("jeq 1f; .=.+%o; 1:", tt.fill)
 		p, err := AssembleString("t", src, Options{})
@@ -104,7 +107,7 @@ func TestLongJumps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []uint16{0o167, 0o176774, 0o101002, 0o167, 0o176766}
+	want := []uint16{0o137, 0, 0o101002, 0o137, 0}
 	if got := words(p.Text)[0o400:]; !reflect.DeepEqual(got, want) {
 		t.Errorf("backward: %06o, want %06o", got, want)
 	}
@@ -129,8 +132,8 @@ func TestLongJumps(t *testing.T) {
 		if w[pc]>>8 == 0o1400>>8 {
 			target = pc + 1 + int(int8(w[pc]))
 			pc++
-		} else if w[pc] == 0o1002 && w[pc+1] == 0o167 {
-			target = pc + 3 + int(int16(w[pc+2]))/2
+		} else if w[pc] == 0o1002 && w[pc+1] == 0o137 {
+			target = int(w[pc+2]) / 2
 			pc += 3
 		} else {
 			t.Fatalf("jump %d: %06o", i, w[pc])
@@ -220,6 +223,7 @@ func TestErrors(t *testing.T) {
 		{"<abc", `t.s:1: string without closing ">"`},
 		{"\"a", "t.s:1: character missing at end of line"},
 		{"19", "t.s:1: 19: 8 or 9 in an octal number; decimal numbers end in a point"},
+		{"777777; 1000000", "t.s:1: number 1000000 does not fit in 16 bits"},
 		{"200000", "t.s:1: number 200000 does not fit in 16 bits"},
 		{"65536.", "t.s:1: number 65536 does not fit in 16 bits"},
 		{"12ab", `t.s:1: bad number "12a"`},
@@ -255,7 +259,7 @@ func TestErrors(t *testing.T) {
 }
 
 func TestAllErrorsInOrder(t *testing.T) {
-	_, err := Assemble(Options{}, File{"a", "foo\n<\n5 5\n"}, File{"b", "bar"})
+	_, err := Assemble(Options{}, File{"a", "foo\n<\nclr r1 5\n"}, File{"b", "bar"})
 	var list ErrorList
 	if !errors.As(err, &list) {
 		t.Fatalf("%T", err)

@@ -5,7 +5,8 @@
 // Reference Manual", D. M. Ritchie): comments start with a slash, statements
 // end at a newline or a semicolon, numbers are octal unless they end in a
 // point, "*" is deferred and "$" immediate, operators have one precedence and
-// group with brackets. All of it is accepted but .comm, with these additions:
+// group with brackets. All of it is accepted, but operands without an operator
+// between them only after a number at the start of a statement, with these additions:
 //
 //   - mnemonics that the V7 assembler leaves to its user are predefined (halt,
 //     wait, rti, rtt, reset, bpt, iot, spl, emt, mfpi, mtpi, mfpd, mtpd, nop,

@@ -103,8 +103,9 @@ func (p *parser) movf() {
 	p.code(0o172400|r<<6|s.bits, s)
 }
 
-// jump is jbr, jeq and the like: a branch where it reaches, else a jmp, for the
-// conditional ones behind the opposite branch.
+// jump is jbr, jeq and the like: a branch where it reaches, else a jmp to the
+// absolute address as V7 does it, for the conditional ones behind the opposite
+// branch.
 func (p *parser) jump(k value) {
 	target := p.target()
 	off, ok := p.offset(target)
@@ -115,7 +116,7 @@ func (p *parser) jump(k value) {
 		p.code(k.v | off)
 		return
 	}
-	dst := operand{bits: 0o67, ext: true, word: target, rel: true}
+	dst := operand{bits: 0o37, ext: true, word: target}
 	const jmp = 0o000100
 	p.end()
 	if p.msg != "" {

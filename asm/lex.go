@@ -147,7 +147,7 @@ func (l *lexer) number() (token, bool) {
 	if l.pos < len(l.src) {
 		next = l.src[l.pos]
 	}
-	base, limit := uint32(8), uint32(0o177777)
+	base := uint32(8)
 	switch {
 	case next == '.':
 		base = 10
@@ -173,11 +173,15 @@ func (l *lexer) number() (token, bool) {
 	}
 	v := uint32(0)
 	for _, d := range []byte(digits) {
-		v = v*base + uint32(d-'0')
-		if v > limit {
-			l.errf(l.line, "number %s does not fit in 16 bits", digits)
-			return token{}, false
+		if v = v*base + uint32(d-'0'); v > 0o17777777 {
+			break
 		}
+	}
+	// Bus and physical addresses in the I/O page may be written in full.
+	io := base == 8 && (v >= 0o760000 && v <= 0o777777 || v >= 0o17760000 && v <= 0o17777777)
+	if v > 0o177777 && !io {
+		l.errf(l.line, "number %s does not fit in 16 bits", digits)
+		return token{}, false
 	}
 	return token{kind: tokNumber, val: uint16(v)}, true
 }

@@ -103,6 +103,11 @@ func (p *parser) statement() {
 		}
 	}
 	v := p.expr()
+	if p.operandStart() {
+		// V7 adds operands without an operator between them. Here that is for
+		// instructions that a source defines as numbers only: "spl = 230; spl 7".
+		v = p.combine('+', v, p.expr())
+	}
 	p.end()
 	if p.msg == "" {
 		p.emitWords(v.v)
@@ -396,11 +401,23 @@ func (p *parser) keyword(k value) {
 				return
 			}
 			a.sym(t.text).global = true
-			if !p.accept(',') {
+			if !p.accept(',') || p.peek().kind == tokEnd {
 				break
 			}
 		}
 		p.end()
+	case tComm:
+		t := p.next()
+		if t.kind != tokName {
+			p.fail("name expected, not %s", t)
+			return
+		}
+		p.expect(',')
+		p.noForward = forwardNone
+		v := p.expr()
+		p.end()
+		s := a.sym(t.text)
+		s.global, s.common = true, int(v.v)
 	case tIf:
 		p.noForward = forwardNone
 		v := p.expr()
