@@ -61,7 +61,7 @@ func BenchmarkMixedModes(b *testing.B) {
 		0012425,    // mov (r4)+,(r5)+
 		0016401, 4, // mov 4(r4),r1
 		0060165, 6, // add r1,6(r5)
-		0112425, // movb (r4)+,(r5)+
+		0111415, // movb (r4),(r5)
 		0005714, // tst (r4)
 		0001401, // beq .+2
 		0005215, // inc (r5)
