@@ -1,0 +1,138 @@
+package machine
+
+import (
+	"context"
+	"time"
+
+	"v7em/cpu"
+)
+
+const (
+	// aheadLimit is how far virtual time may run ahead of the host's before
+	// a waiting machine sleeps: shorter sleeps are not worth their cost.
+	aheadLimit = 2 * time.Millisecond
+	// behindLimit is how far it may fall behind, as when the host slept,
+	// before the difference is given up.
+	behindLimit = time.Second
+	// paceSlice is about the host time between two looks at the clock.
+	paceSlice = 2 * time.Millisecond
+)
+
+// HostClock is the time that paces a machine: time since some fixed moment,
+// never going back, and a timer.
+type HostClock interface {
+	Now() time.Duration
+	After(d time.Duration) <-chan time.Time
+}
+
+// SystemClock is the host's monotonic clock.
+func SystemClock() HostClock { return systemClock{time.Now()} }
+
+type systemClock struct{ start time.Time }
+
+func (c systemClock) Now() time.Duration                     { return time.Since(c.start) }
+func (c systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// RunPaced lets the machine run with virtual time tied to a host clock: an
+// hour of the guest's clock is an hour. The processor runs as fast as the
+// host can; in WAIT the host sleeps. Functions sent on req run between
+// instructions and may do anything with the machine. It returns when the
+// machine halts or waits for ever with no req, when Stop is called, or with
+// the context's error.
+func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func(*Machine)) (Stop, error) {
+	configured := m.nanos
+	defer func() {
+		m.setTime(m.Now())
+		m.nanos = configured
+	}()
+	m.setTime(m.Now())
+	m.nanos = 10
+	// Virtual time is origin plus host time.
+	last := clock.Now()
+	origin := int64(m.Now()) - int64(last)
+	var sliceStart = m.CPU.Instructions()
+	for {
+		select {
+		case f := <-req:
+			f(m)
+			continue
+		case <-ctx.Done():
+			return StopRequested, ctx.Err()
+		default:
+		}
+		if m.stop.Swap(false) {
+			return StopRequested, nil
+		}
+		host := clock.Now()
+		lag := origin + int64(host) - int64(m.Now())
+		if lag > int64(behindLimit) {
+			origin -= lag
+			lag = 0
+		}
+		// The pace of the last slice, helped on or held back so that
+		// virtual time meets the host's within a few slices.
+		if done := m.CPU.Instructions() - sliceStart; done > 1000 {
+			pace := int64(host-last) / int64(done)
+			pace += lag / 4 / int64(done)
+			m.setTime(m.Now())
+			m.nanos = uint64(min(max(pace, 1), 1000))
+		}
+		last, sliceStart = host, m.CPU.Instructions()
+
+		end := m.Now() + uint64(paceSlice)
+		stop := m.runTo(end)
+		if stop == cpu.StopHalt {
+			return StopHalt, nil
+		}
+		if stop != cpu.StopWait {
+			continue
+		}
+		// Waiting: sleep until the next event is due by the host's clock,
+		// or somebody wants something.
+		next, ok := m.Bus.Next()
+		var timer <-chan time.Time
+		if ok {
+			sleep := time.Duration(int64(next) - origin - int64(clock.Now()))
+			if sleep < aheadLimit {
+				m.setTime(max(m.Now(), next))
+				last, sliceStart = clock.Now(), m.CPU.Instructions()
+				continue
+			}
+			timer = clock.After(sleep)
+		} else if req == nil {
+			return StopWaitForever, nil
+		}
+		var f func(*Machine)
+		select {
+		case <-timer:
+		case f = <-req:
+		case <-ctx.Done():
+		}
+		now := uint64(max(origin+int64(clock.Now()), 0))
+		if ok {
+			now = min(now, next)
+			if f == nil && ctx.Err() == nil {
+				now = next
+			}
+		}
+		m.setTime(max(m.Now(), now))
+		last, sliceStart = clock.Now(), m.CPU.Instructions()
+		if f != nil {
+			f(m)
+		}
+	}
+}
+
+// runTo runs to a virtual time, a WAIT or a HALT.
+func (m *Machine) runTo(end uint64) cpu.Stop {
+	for {
+		now := m.Now()
+		m.Bus.RunDue(now)
+		if now >= end || m.stop.Load() {
+			return cpu.StopLimit
+		}
+		if s := m.step(now, end); s == cpu.StopHalt || s == cpu.StopWait {
+			return s
+		}
+	}
+}

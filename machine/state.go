@@ -1,0 +1,227 @@
+package machine
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"v7em/block"
+	"v7em/cpu"
+	"v7em/mmu"
+	"v7em/rk"
+	"v7em/unibus"
+)
+
+// State is all of a machine but its memory and the contents of its packs. It
+// is plain data.
+type State struct {
+	Config  Config
+	Time    uint64 // virtual, ns
+	CPU     cpu.State
+	MMU     mmu.State
+	Bus     unibus.State
+	Console unibus.KL11State
+	Clock   unibus.KW11State
+	RK      rk.RK11State
+	RP      rk.RP11State
+}
+
+// State returns a copy of the machine's state.
+func (m *Machine) State() State {
+	return State{
+		Config: m.cfg, Time: m.Now(), CPU: m.CPU.State, MMU: m.MMU.State, Bus: m.Bus.State(),
+		Console: m.Console.State(), Clock: m.Clock.State(), RK: m.RK.State(), RP: m.RP.State(),
+	}
+}
+
+// setState puts a state into a machine of the same configuration.
+func (m *Machine) setState(s State) error {
+	m.CPU.SetState(s.CPU)
+	m.MMU.SetState(s.MMU)
+	m.nanos = m.cfg.NanosPerInstr
+	m.setTime(s.Time)
+	return errors.Join(m.Bus.SetState(s.Bus), m.Console.SetState(s.Console), m.Clock.SetState(s.Clock),
+		m.RK.SetState(s.RK), m.RP.SetState(s.RP))
+}
+
+// Snapshotter is a pack that can be copied in microseconds. A machine is
+// cloned with its packs if they all are Snapshotters.
+type Snapshotter interface {
+	rk.Disk
+	// Snapshot returns the blocks as they are, copy-on-write.
+	Snapshot() *block.Store
+}
+
+// Clone returns a machine in the same state that shares nothing with m that
+// either changes: memory is copied, packs are copied on write and live in
+// memory only, the console prints nowhere. Both may run at once, in different
+// goroutines.
+func (m *Machine) Clone() (*Machine, error) {
+	c, err := New(m.cfg)
+	if err != nil {
+		return nil, err
+	}
+	return c, m.CloneInto(c)
+}
+
+// CloneInto is Clone into a machine of the same configuration, which is
+// overwritten: its memory need not be allocated anew.
+func (m *Machine) CloneInto(c *Machine) error {
+	if c.cfg != m.cfg {
+		return fmt.Errorf("clone: machines differ: %+v and %+v", m.cfg, c.cfg)
+	}
+	for unit := range rk.Drives {
+		c.DetachRK(unit)
+		c.DetachRP(unit)
+	}
+	attach := [2]func(int, rk.Disk) error{c.AttachRK, c.AttachRP}
+	for i, drives := range m.disks {
+		for unit, d := range drives {
+			if d == nil {
+				continue
+			}
+			s, ok := d.(Snapshotter)
+			if !ok {
+				return fmt.Errorf("clone: the pack in drive %d cannot be copied", unit)
+			}
+			if err := attach[i](unit, MemDisk{s.Snapshot(), d.ReadOnly()}); err != nil {
+				return fmt.Errorf("clone: %w", err)
+			}
+		}
+	}
+	copy(c.MMU.Mem, m.MMU.Mem)
+	return c.setState(m.State())
+}
+
+// A saved machine is this line, then a gzip stream of a gob of savedState.
+const saveMagic = "v7em saved machine 1\n"
+
+// saveLimit bounds the bytes of a saved state that are looked at.
+const saveLimit = 64 << 20
+
+type savedState struct {
+	State State
+	Mem   []uint16
+	Packs []packID
+}
+
+// packID tells whether a pack is the one that was in a drive.
+type packID struct {
+	RP   bool // in an RP03 drive, not an RK05
+	Unit int
+	Sum  [sha256.Size]byte
+}
+
+func (p packID) name() string {
+	if p.RP {
+		return fmt.Sprintf("rp%d", p.Unit)
+	}
+	return fmt.Sprintf("rk%d", p.Unit)
+}
+
+// Save writes the machine's state. Packs are not part of it, but their
+// checksums are: Restore wants them unchanged.
+func (m *Machine) Save(w io.Writer) error {
+	s := savedState{State: m.State(), Mem: m.MMU.Mem}
+	for i, drives := range m.disks {
+		for unit, d := range drives {
+			if d == nil {
+				continue
+			}
+			sum, err := packSum(d)
+			if err != nil {
+				return fmt.Errorf("save: %w", err)
+			}
+			s.Packs = append(s.Packs, packID{RP: i == 1, Unit: unit, Sum: sum})
+		}
+	}
+	if _, err := io.WriteString(w, saveMagic); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	z := gzip.NewWriter(w)
+	if err := errors.Join(gob.NewEncoder(z).Encode(s), z.Close()); err != nil {
+		return fmt.Errorf("save: %w", err)
+	}
+	return nil
+}
+
+func packSum(d rk.Disk) (sum [sha256.Size]byte, err error) {
+	h := sha256.New()
+	var b [block.Size]byte
+	for n := range d.Blocks() {
+		if err := d.ReadBlock(n, b[:]); err != nil {
+			return sum, fmt.Errorf("block %d: %w", n, err)
+		}
+		h.Write(b[:])
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+// Packs gives Restore the packs for the drives: those of the RK11 and of the
+// RP11, nil for an empty drive.
+type Packs struct {
+	RK, RP [rk.Drives]rk.Disk
+}
+
+// Restore makes the machine that Save wrote, with these packs in its drives.
+// A state that is damaged, of another version, or whose packs have changed
+// since or are other ones, is refused.
+func Restore(r io.Reader, packs Packs) (*Machine, error) {
+	magic := make([]byte, len(saveMagic))
+	if _, err := io.ReadFull(r, magic); err != nil || !bytes.Equal(magic, []byte(saveMagic)) {
+		return nil, errors.New("restore: not a saved machine of this version")
+	}
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(z, saveLimit))
+	if err != nil {
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+	}
+	var s savedState
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+	}
+	m, err := New(s.State.Config)
+	if err != nil {
+		return nil, fmt.Errorf("restore: %w", err)
+	}
+	if len(s.Mem) != len(m.MMU.Mem) {
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %d words of memory, want %d", len(s.Mem), len(m.MMU.Mem))
+	}
+	attach := func(rp bool, unit int, d rk.Disk, to func(int, rk.Disk) error) error {
+		i := slices.IndexFunc(s.Packs, func(p packID) bool { return p.RP == rp && p.Unit == unit })
+		switch {
+		case d == nil && i < 0:
+			return nil
+		case i < 0:
+			return fmt.Errorf("drive %s was empty when the state was saved", packID{RP: rp, Unit: unit}.name())
+		case d == nil:
+			return fmt.Errorf("the pack in drive %s is missing", s.Packs[i].name())
+		}
+		sum, err := packSum(d)
+		if err != nil {
+			return err
+		}
+		if sum != s.Packs[i].Sum {
+			return fmt.Errorf("the pack in drive %s has changed since the state was saved", s.Packs[i].name())
+		}
+		return to(unit, d)
+	}
+	for unit := range rk.Drives {
+		if err := errors.Join(attach(false, unit, packs.RK[unit], m.AttachRK), attach(true, unit, packs.RP[unit], m.AttachRP)); err != nil {
+			return nil, fmt.Errorf("restore: %w", err)
+		}
+	}
+	copy(m.MMU.Mem, s.Mem)
+	if err := m.setState(s.State); err != nil {
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+	}
+	return m, nil
+}
