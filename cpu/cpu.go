@@ -142,6 +142,7 @@ func (c *CPU) SetState(s State) {
 	c.PrevMode &= 3
 	c.Set &= 1
 	c.Priority &= 7
+	c.ends, c.budget, c.saved = c.Count, 0, 0
 	c.remap()
 }
 

@@ -180,7 +180,7 @@ func (m *MMU) Translate(space int, va uint16, write bool) (pa uint32, ok bool) {
 	if m.MMR0&MMR0Enable == 0 && !(m.MMR0&MMR0Maint != 0 && write) {
 		pa = uint32(va)
 		if pa >= 0160000 {
-			pa |= 017600000
+			return pa | 017600000, true
 		}
 		m.fill(space, page, uint32(page)<<13, uint32(page)<<13, 020000, true, true)
 		return pa, true
