@@ -493,7 +493,7 @@ func (r *RK11) transfer() uint16 {
 	res := r.packs.run(r.bus.Memory(), t, &s.Drives[unit].Stats)
 
 	s.RKWC += uint16(res.words)
-	if !t.inhibit && t.op != opVerify {
+	if !t.inhibit {
 		t.addr += 2 * uint32(res.words)
 		s.RKBA = uint16(t.addr)
 		s.RKCS = s.RKCS&^rkcsMEX | uint16(t.addr>>12)&rkcsMEX

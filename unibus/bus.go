@@ -297,9 +297,9 @@ func (b *Bus) State() State {
 	return State{Requests: slices.Clone(b.requests), Events: slices.Clone(b.events)}
 }
 
-// SetState replaces the waiting requests and events by a copy of s. The devices'
-// own states are theirs to set. A state that no bus can have is refused, and
-// changes nothing.
+// SetState replaces the waiting requests and events by a copy of s, also those
+// that devices made when they were added. The devices' own states are theirs to
+// set. A state that no bus can have is refused, and changes nothing.
 func (b *Bus) SetState(s State) error {
 	for i, r := range s.Requests {
 		if r.Slot < 0 || r.Slot >= NumSlots || r.Level < 4 || r.Level > MaxLevel || r.Vector&3 != 0 {

@@ -61,7 +61,14 @@ func (k *KW11) Write(addr uint32, v, mask uint16) bool {
 // Event implements Device: a tick.
 func (k *KW11) Event(code int) {
 	k.state.Ticks++
-	k.bus.ScheduleAt(SlotKW11, 0, k.next())
+	next, now := k.next(), k.bus.Now()
+	if next < now && now-next > 1e9 {
+		// Time has jumped, or the state was another machine's: forget the ticks
+		// missed instead of making up for them one by one.
+		k.state.Start, k.state.Ticks = now, 0
+		next = k.next()
+	}
+	k.bus.ScheduleAt(SlotKW11, 0, next)
 	k.state.LKS |= lksMonitor
 	if k.state.LKS&lksIE != 0 {
 		k.bus.Request(SlotKW11, 0, kw11Level, kw11Vector)
