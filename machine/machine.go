@@ -173,13 +173,17 @@ func (m *Machine) DetachRP(unit int) {
 }
 
 // Boot puts the bootstrap for a disk ("rk" or "rp") and drive into memory and
-// starts it.
+// starts it. Like an 11/70's boot ROM it leaves the Unibus map mapping every
+// page to itself: V7's /boot turns the map on without loading it.
 func (m *Machine) Boot(device string, unit int) error {
 	code, origin, start, err := rk.Bootstrap(device, unit)
 	if err != nil {
 		return err
 	}
 	copy(m.MMU.Mem[origin/2:], code)
+	for i := range m.MMU.UBMap {
+		m.MMU.UBMap[i] = uint32(i) << 13
+	}
 	m.CPU.SetPSW(0340)
 	m.CPU.Start(start)
 	return nil
