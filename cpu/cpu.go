@@ -103,19 +103,19 @@ type CPU struct {
 	mods   uint16 // register changes so far, in the format of MMR1
 	limit  uint32 // stack addresses below it need a look; 0 outside kernel mode
 
-	budget int // instructions until the loop looks up
-	saved  int // budget put aside by attend
-	ends   uint64
-	io     bool // this instruction touched the I/O page
+	budget   int // instructions until the loop looks up
+	saved    int // budget put aside by attend
+	ends     uint64
+	io       bool       // this instruction touched the I/O page
 	returned returnKind // the last instruction was RTI or RTT
 
 	// scratch stands for an operand in the I/O page while an instruction
 	// reads, changes and writes it.
-	scratch  uint16
-	ioAddr   uint32
-	ioMask   uint16
-	is70     bool
-	noFPP    bool
+	scratch uint16
+	ioAddr  uint32
+	ioMask  uint16
+	is70    bool
+	noFPP   bool
 }
 
 // New makes a processor on a memory system: an 11/70 or else an 11/45, with
