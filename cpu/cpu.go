@@ -273,6 +273,7 @@ func (c *CPU) Run(n int) Stop {
 		if c.Traps != 0 {
 			c.budget--
 			c.serveTrap()
+			c.attend()
 			continue
 		}
 		if level, pirq := c.pendingLevel(); level > int(c.Priority) {
@@ -285,6 +286,7 @@ func (c *CPU) Run(n int) Stop {
 			if vector != 0 {
 				c.enter(vector)
 			}
+			c.attend()
 			continue
 		}
 		if c.Waiting {
