@@ -22,7 +22,7 @@ const fpsWritable = 0147757
 // Accumulators 6 and 7 do not exist.
 const fpAccs = 6
 
-// raise records exception code and reports whether it may interrupt. The
+// fpRaise records exception code and reports whether it counts. The
 // last four codes count only when their interrupt is enabled; FID stops the
 // trap but not FER, FEC and FEA.
 func (c *CPU) fpRaise(code uint16) bool {
@@ -99,6 +99,17 @@ type fpOperand struct {
 	iSpace bool
 }
 
+// fpStep is an autoincrement or autodecrement. MMR1 records those of the PC
+// too (handbook, "Memory Management Register 1").
+func (c *CPU) fpStep(reg, delta int) bool {
+	if reg == 7 {
+		c.R[7] += uint16(delta)
+		c.note(uint16(delta)&037<<3 | 7)
+		return true
+	}
+	return c.regMod(reg, delta)
+}
+
 // fpAddress works out the operand that mode and register spec (mode 1-7)
 // address; it is words words long, but an immediate one is a single word.
 func (c *CPU) fpAddress(spec uint16, words int) (op fpOperand, ok bool) {
@@ -116,16 +127,16 @@ func (c *CPU) fpAddress(spec uint16, words int) (op fpOperand, ok bool) {
 			op.words, step = 1, 2
 		}
 		op.va = c.R[reg]
-		return op, c.regMod(reg, step)
+		return op, c.fpStep(reg, step)
 	case 4:
-		ok = c.regMod(reg, -step)
+		ok = c.fpStep(reg, -step)
 		op.va = c.R[reg]
 		return op, ok
 	case 3:
 		op.va = c.R[reg]
-		ok = c.regMod(reg, 2)
+		ok = c.fpStep(reg, 2)
 	case 5:
-		ok = c.regMod(reg, -2)
+		ok = c.fpStep(reg, -2)
 		op.va = c.R[reg]
 	case 6, 7:
 		var x uint16
@@ -170,21 +181,35 @@ func (c *CPU) fpFetch(op fpOperand) (v uint64, ok bool) {
 	return v, true
 }
 
-// fpWrite writes an operand, all of its words or none.
+// fpWrite writes an operand word by word: what comes before a word that aborts
+// has been written.
 func (c *CPU) fpWrite(op fpOperand, v uint64) bool {
-	if op.words > 1 {
+	for i := range op.words {
+		va, w := op.va+uint16(2*i), uint16(v>>(48-16*i))
+		ok := false
+		if op.iSpace {
+			ok = c.writeSpace(int(c.Mode)<<1, va, w)
+		} else {
+			ok = c.writeD(va, w)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// fpRewrite writes back an operand that was read: all of it or, as half a
+// result would be negated again when the instruction is restarted, nothing.
+func (c *CPU) fpRewrite(op fpOperand, v uint64) bool {
+	if !op.iSpace {
 		for i := range op.words {
 			if !c.checkWriteD(op.va + uint16(2*i)) {
 				return false
 			}
 		}
 	}
-	for i := range op.words {
-		if !c.writeD(op.va+uint16(2*i), uint16(v>>(48-16*i))) {
-			return false
-		}
-	}
-	return true
+	return c.fpWrite(op, v)
 }
 
 // fpWords is the length in words of a number in the precision that fps gives.
@@ -493,10 +518,16 @@ func (c *CPU) fpUnary(sub int, spec uint16, words int) bool {
 	case sub == 3:
 		v ^= fpSign
 	}
-	if sub != 1 {
-		if spec < 010 {
-			c.fpStore(int(spec), v)
-		} else if !c.fpWrite(op, v) {
+	switch {
+	case sub == 1:
+	case spec < 010:
+		c.fpStore(int(spec), v)
+	case sub == 0:
+		if !c.fpWrite(op, v) {
+			return false
+		}
+	default:
+		if !c.fpRewrite(op, v) {
 			return false
 		}
 	}

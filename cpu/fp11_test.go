@@ -662,3 +662,70 @@ func TestFPTrap(t *testing.T) {
 		t.Errorf("FEC %o FEA %06o, want 4 and 001004", c.FP.FEC, c.FP.FEA)
 	}
 }
+
+// TestFPRestart aborts instructions half-way through an operand that goes on
+// in a page which is not there. The FP11 must be as before, and once MMR1 has
+// been undone and the page provided, the instruction must work.
+func TestFPRestart(t *testing.T) {
+	const at = 020000 - 4
+	number := fpOne | 0x123456789
+	for _, tt := range []struct {
+		name string
+		ir   uint16
+		r1   uint16
+		mmr1 uint16
+		ac0  uint64 // in the end
+		mem  uint64 // in the end
+	}{
+		{"LDD (R1)+", 0172421, at, 0101, number, number},
+		{"LDD -(R1)", 0172441, at + 8, 0301, number, number},
+		{"ADDD (R1)", 0172011, at, 0, fpTwo | 0x91a2b3c5, number},
+		{"STD (R1)+", 0174021, at, 0101, fpOne | 1, fpOne | 1},
+		{"NEGD (R1)", 0170711, at, 0, fpOne | 1, number ^ 1<<63},
+		{"CLRD -(R1)", 0170441, at + 8, 0301, fpOne | 1, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := fpMachine(t, tt.ir)
+			m := c.mmu
+			for page := range 2 {
+				for space := range 2 {
+					m.PAR[space][page] = uint16(page) << 7
+					m.PDR[space][page] = 077406 &^ uint16(6*page)
+				}
+			}
+			m.MMR0 = mmu.MMR0Enable
+			m.Flush()
+			for i := range 4 {
+				c.mem[at/2+i] = uint16(number >> (48 - 16*i))
+			}
+			c.R[1] = tt.r1
+			c.FP.FPS = 0217
+			c.FP.AC[0] = fpOne | 1
+			before := c.FP
+			c.Run(1)
+			if c.FP != before {
+				t.Errorf("the abort changed %+v to %+v", before, c.FP)
+			}
+			if c.Traps != TrapMM || m.MMR1 != tt.mmr1 || m.MMR2 != 01000 {
+				t.Errorf("traps %b MMR1 %06o MMR2 %06o, want %b, %06o and 001000", c.Traps, m.MMR1, m.MMR2, TrapMM, tt.mmr1)
+			}
+			c.Traps = 0
+			c.R[1] -= uint16(int8(m.MMR1) >> 3)
+			if c.R[1] != tt.r1 {
+				t.Fatalf("R1 %06o is not what it was before, %06o", c.R[1], tt.r1)
+			}
+			m.PDR[0][1], m.PDR[1][1] = 077406, 077406
+			m.MMR0 = mmu.MMR0Enable
+			m.Flush()
+			c.Start(01000)
+			c.Run(1)
+			var mem uint64
+			for i := range 4 {
+				mem = mem<<16 | uint64(c.mem[at/2+i])
+			}
+			if c.Traps != 0 || c.FP.AC[0] != tt.ac0 || mem != tt.mem {
+				t.Errorf("restarted: traps %b AC0 %016x memory %016x, want none, %016x and %016x", c.Traps, c.FP.AC[0], mem, tt.ac0, tt.mem)
+			}
+		})
+	}
+}
