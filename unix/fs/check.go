@@ -275,7 +275,7 @@ func (c *Checker) checkInode(ino int, mode uint16, d []byte) {
 // use counts block a as used by ino and reports whether it is in the data area.
 func (c *Checker) use(a uint32, ino int, what string) bool {
 	if a < c.isize || a >= c.fsize {
-		c.report(Problem{Kind: BadAddress, Block: int(a), Inode: ino, Detail: what + " block out of range"})
+		c.report(Problem{Kind: BadAddress, Block: int(int32(a)), Inode: ino, Detail: what + " block out of range"})
 		return false
 	}
 	if c.used.set(a - c.isize) {
@@ -367,7 +367,7 @@ func (c *Checker) checkDir(d *dirRecord) {
 			if dot == 1 {
 				dots++
 				if e != d.ino {
-					c.report(Problem{Kind: DotWrong, Inode: d.ino, Detail: fmt.Sprintf(`"." is inode %d`, e)})
+					c.report(Problem{Kind: DotWrong, Inode: d.ino, Entry: e, Detail: fmt.Sprintf(`"." is inode %d`, e)})
 				}
 			}
 			if dot == 2 {
@@ -378,7 +378,7 @@ func (c *Checker) checkDir(d *dirRecord) {
 				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%q is there twice", direntName(slot))})
 			}
 			if e <= BadIno || e > c.inodes {
-				c.report(Problem{Kind: BadEntry, Inode: d.ino, Detail: fmt.Sprintf("%q is inode %d, must be %d to %d", direntName(slot), e, RootIno, c.inodes)})
+				c.report(Problem{Kind: BadEntry, Inode: d.ino, Entry: e, Detail: fmt.Sprintf("%q is inode %d, must be %d to %d", direntName(slot), e, RootIno, c.inodes)})
 				if dot == 2 {
 					d.up = -1
 				}
@@ -386,7 +386,7 @@ func (c *Checker) checkDir(d *dirRecord) {
 			}
 			c.entries[e]++
 			if c.mode[e]&ModeType == 0 {
-				c.report(Problem{Kind: EntryUnallocated, Inode: d.ino, Detail: fmt.Sprintf("%q is inode %d, which is free", direntName(slot), e)})
+				c.report(Problem{Kind: EntryUnallocated, Inode: d.ino, Entry: e, Detail: fmt.Sprintf("%q is inode %d, which is free", direntName(slot), e)})
 			}
 			if dot != 0 {
 				continue
@@ -460,7 +460,7 @@ func (c *Checker) checkTree() {
 			up = RootIno
 		}
 		if d.up > 0 && up != 0 && d.up != up && c.state[d.ino]&manyNames == 0 {
-			c.report(Problem{Kind: DotDotWrong, Inode: d.ino, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, up)})
+			c.report(Problem{Kind: DotDotWrong, Inode: d.ino, Entry: d.up, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, up)})
 		}
 		c.follow(d.ino)
 	}
@@ -534,16 +534,17 @@ func (c *Checker) checkFreeInodes() {
 	}
 }
 
-// checkFreeList follows the free list as the kernel takes blocks off it.
+// checkFreeList follows the free list as the kernel takes blocks off it. Like
+// icheck it does not count a chain block with a bad count as free.
 func (c *Checker) checkFreeList() {
-	n, free, from := int(c.super.NFree), &c.super.Free, SuperBlock
+	n, from := int(c.super.NFree), SuperBlock
 	if n > NICFree { // reported with the superblock
 		return
 	}
-	var next [NICFree]int32
+	list := c.super.Free
 	for n > 0 {
 		for i := n - 1; i >= 0; i-- {
-			a := uint32(free[i])
+			a := uint32(list[i])
 			if a == 0 {
 				if i > 0 {
 					c.report(Problem{Kind: FreeCut, Block: from, Detail: fmt.Sprintf("entry %d of %d is zero", i, n)})
@@ -554,6 +555,24 @@ func (c *Checker) checkFreeList() {
 				c.report(Problem{Kind: BadFreeAddress, Block: int(int32(a)), Detail: fmt.Sprintf("entry %d of block %d; the rest of the free list is not followed", i, from)})
 				return
 			}
+			if i == 0 {
+				if c.chain.set(a - c.isize) {
+					c.report(Problem{Kind: FreeLoop, Block: int(a), Detail: "the free chain comes back to this block"})
+					return
+				}
+				from = int(a)
+				c.read(from, 0, c.sbuf[:])
+				n = int(int16(word(c.sbuf[chainCount:])))
+				if n < 1 || n > NICFree {
+					c.report(Problem{Kind: BadFreeCount, Block: from, Detail: fmt.Sprintf("count of a free-chain block is %d, must be 1 to %d", n, NICFree)})
+				}
+				if n < 0 || n > NICFree {
+					return
+				}
+				for k := range n {
+					list[k] = Long(c.sbuf[chainFree+4*k:])
+				}
+			}
 			c.r.Free++
 			if twice := c.free.set(a - c.isize); c.used.has(a - c.isize) {
 				c.report(Problem{Kind: UsedAndFree, Block: int(a), Detail: "in a file and on the free list"})
@@ -561,22 +580,6 @@ func (c *Checker) checkFreeList() {
 				c.report(Problem{Kind: FreeTwice, Block: int(a), Detail: "on the free list again"})
 			}
 		}
-		b := uint32(free[0])
-		if c.chain.set(b - c.isize) {
-			c.report(Problem{Kind: FreeLoop, Block: int(b), Detail: "the free chain comes back to this block"})
-			return
-		}
-		from = int(b)
-		c.read(from, 0, c.sbuf[:])
-		n = int(int16(word(c.sbuf[chainCount:])))
-		if n < 1 || n > NICFree {
-			c.report(Problem{Kind: BadFreeCount, Block: from, Detail: fmt.Sprintf("count of a free-chain block is %d, must be 1 to %d", n, NICFree)})
-			return
-		}
-		for i := range n {
-			next[i] = Long(c.sbuf[chainFree+4*i:])
-		}
-		free = &next
 	}
 }
 

@@ -77,6 +77,7 @@ type Problem struct {
 	Inode    int      `json:"inode,omitempty"`
 	Block    int      `json:"block,omitempty"`
 	Count    int      `json:"count,omitempty"`  // blocks from Block on, for Missing
+	Entry    int      `json:"entry,omitempty"`  // inode number in an entry of directory Inode
 	Path     string   `json:"path,omitempty"`   // of Inode, where a name is known
 	Detail   string   `json:"detail,omitempty"` // the rest in words
 }
