@@ -111,6 +111,9 @@ func TestDiffStopsAndLengths(t *testing.T) {
 	if got := slices.Collect(s.Diff(u)); !slices.Equal(got, []int{5, 129, 130, 131, 132}) {
 		t.Errorf("Diff is %v", got)
 	}
+	if got := slices.Collect(NewStore(2 * chunkBlocks).Diff(NewStore(2 * chunkBlocks))); got != nil {
+		t.Errorf("Diff of equal stores of whole chunks is %v", got)
+	}
 	for n := range s.Diff(u) {
 		if n != 5 {
 			t.Errorf("first difference is %d", n)
@@ -182,6 +185,22 @@ func TestLoadError(t *testing.T) {
 	}
 	if !bytes.Equal(read(t, s, 3), filled(7)) || !bytes.Equal(read(t, s, 4), filled(0)) {
 		t.Error("a failed load changed the store")
+	}
+}
+
+// TestOwnChunks shows that a store copies no chunk that it has to itself.
+func TestOwnChunks(t *testing.T) {
+	s := NewStore(2 * chunkBlocks)
+	if err := s.Load(bytes.NewReader(bytes.Repeat([]byte{1}, chunkBlocks*Size))); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, chunkBlocks, filled(1))
+	p := filled(2)
+	if n := testing.AllocsPerRun(10, func() {
+		write(t, s, 3, p)
+		write(t, s, chunkBlocks+3, p)
+	}); n != 0 {
+		t.Errorf("two writes allocate %v times", n)
 	}
 }
 

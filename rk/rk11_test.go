@@ -139,9 +139,11 @@ func TestRK11Functions(t *testing.T) {
 			name: "read, bus address inhibited", da: rkda(0, 100), addr: 0o1000, words: 300, cs: fn(rkRead) | RKCSIBA,
 			addr2: 0o1000, da2: rkda(0, 102),
 			check: func(t *testing.T, g *rig) {
-				if g.mem[0o1000/2] != g.disks[0].words(t, 101)[43] || g.mem[0o1002/2] != 0 {
+				want := g.disks[0].words(t, 101)[43]
+				if g.mem[0o1000/2] != want || g.mem[0o1002/2] != 0 {
 					t.Error("the data are wrong")
 				}
+				g.want("RKDB", aRKDB, 0o177777, want)
 			},
 		},
 		{
@@ -564,6 +566,14 @@ func TestRK11Seeks(t *testing.T) {
 		g.want("RKCS", aRKCS, RKCSSCP, want)
 		g.want("RKDS", aRKDS, 7<<rkdsIDPos, id<<rkdsIDPos)
 	}
+	// Enabling interrupts that are enabled does nothing.
+	g.put(aRKCS, RKCSIDE)
+	grant(false, 0)
+	g.put(aRKCS, RKCSIDE)
+	if g.bus.Level() != 0 {
+		t.Error("IDE interrupts again")
+	}
+	g.put(aRKCS, 0)
 	// A seek frees the controller at once, with an interrupt.
 	g.rkGo(rkda(2, 24*50), 0, 1, fn(rkSeek)|RKCSIDE)
 	g.want("RKCS", aRKCS, RKCSRDY|RKCSSCP, RKCSRDY)
@@ -674,6 +684,18 @@ func TestRK11Timing(t *testing.T) {
 	flat := Timing{Overhead: 10, SeekBase: 5, SeekPerCyl: 1000, Sector: 7}
 	if d := took(flat, 0, two(rkReadCheck)); d != 10+2*(5+100_000)+7 {
 		t.Errorf("a transfer behind a seek takes %d ns", d)
+	}
+	// A drive reset brings the heads home, whatever the address; a transfer leaves
+	// them where it ends.
+	if d := took(flat, 0, func(g *rig) {
+		g.rkGo(rkda(0, 24*3-1), 0, 2*256, fn(rkReadCheck))
+		g.settle()
+		if c := g.rk.Drive(0).Cylinder; c != 3 {
+			t.Errorf("the heads are on cylinder %d, want 3", c)
+		}
+		g.rkGo(0o17740, 0, 1, fn(rkDriveReset))
+	}); d != (10+5+2*1000+2*7)+(10+5+3*1000) {
+		t.Errorf("a transfer and a drive reset take %d ns", d)
 	}
 	if d := took(flat, 0, two(rkSeek)); d != 10+2*(5+100_000) {
 		t.Errorf("a seek behind a seek takes %d ns", d)
@@ -787,18 +809,23 @@ func TestRK11State(t *testing.T) {
 // TestRK11HostileState lets states run that no controller would come to.
 func TestRK11HostileState(t *testing.T) {
 	for f := range uint16(8) {
-		for _, da := range []uint16{0, 12, 0o177777, 203 << 5} {
+		for _, da := range []uint16{0, 12, 0o177777, 203 << 5, 202<<5 | 12, 203<<5 | 1} {
 			g := newRK(t, 8)
 			s := g.rk.State()
 			s.Func, s.RKDA, s.RKCS = f, da, RKCSFMT|RKCSIDE
 			if err := g.rk.SetState(s); err != nil {
 				t.Fatal(err)
 			}
-			for _, code := range []int{rkEventTransfer, -1, 9, 1 << 40} {
+			for _, code := range []int{rkEventTransfer, -1, rkEventSeek + Drives, 1 << 40} {
 				g.bus.Schedule(unibus.SlotRK11, code, 1)
 			}
 			g.settle()
 			g.want("RKCS", aRKCS, RKCSRDY, RKCSRDY)
+			for u := range Drives {
+				if err := g.rk.LastError(u); err != nil {
+					t.Errorf("function %d, RKDA %o: %v", f, da, err)
+				}
+			}
 		}
 	}
 }

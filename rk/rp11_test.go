@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"v7em/unibus"
 )
 
 // rpCyl and rpDA are RPCA and RPDA of a block.
@@ -266,7 +268,32 @@ func TestRP11Seeks(t *testing.T) {
 	g.put(aRPCA, 0o777)
 	g.bus.Write(aRPCS, fn(rpHomeSeek)|RPCSGO, 0o377) // a byte, as V7 does
 	g.want("RPER", aRPER, 0o177777, 0)
+	g.want("SUCA", aSUCA, 0o177777, 0)
 	g.settle()
+	// A transfer leaves the heads where it ends; the end of the pack is a cylinder.
+	for _, x := range []struct {
+		blk  int
+		want uint16
+	}{{199, 1}, {rpLast, rpCylinders - 1}} {
+		g.rpGo(1, x.blk, 0, 257, fn(rpRead))
+		g.settle()
+		g.want("SUCA", aSUCA, 0o177777, x.want)
+	}
+	// A function takes back the interrupt of the one before.
+	g.rpGo(1, 0, 0, 1, fn(rpRead)|RPCSIDE)
+	g.settle()
+	g.put(aRPCS, 1<<8|fn(rpRead)|RPCSIDE|RPCSGO)
+	if g.bus.Level() != 0 {
+		t.Error("a busy controller interrupts")
+	}
+	// A protected drive refuses a write at once.
+	g.settle()
+	g.rp.SetWriteLock(1, true)
+	g.rpGo(1, 0, 0, 1, fn(rpWrite))
+	g.want("RPER", aRPER, 0o177777, RPERWPV)
+	if g.rp.Disk(1) != Disk(g.disks[1]) {
+		t.Error("Disk is wrong")
+	}
 	// Reset clears all and interrupts nobody.
 	g.put(aRPCS, 1<<8|RPCSIDE|RPCSGO)
 	g.want("RPCS", aRPCS, 0o177777, RPCSRDY)
@@ -322,6 +349,12 @@ func TestRP11Busy(t *testing.T) {
 	g.settle()
 
 	g.disks[0].writes = nil
+	g.rpGo(0, 100, 0, 256, fn(rpSeek)|RPCSAIE)
+	g.settle()
+	g.bus.Reset()
+	if g.bus.Level() != 0 {
+		t.Error("an attention interrupts after INIT")
+	}
 	g.rpGo(0, 100, 0, 256, fn(rpWrite)|RPCSIDE)
 	g.bus.Reset()
 	g.settle()
@@ -390,5 +423,27 @@ func TestRP11State(t *testing.T) {
 	}
 	if err := g.rp.Attach(2, newDisk(RK05Blocks)); err == nil || err.Error() != "rp2: the pack has 4872 blocks of 512 bytes, the drive takes packs of 81200" {
 		t.Errorf("attaching an RK05 pack: %v", err)
+	}
+}
+
+// TestRP11HostileState lets states run that no controller would come to.
+func TestRP11HostileState(t *testing.T) {
+	for f := range uint16(8) {
+		for _, a := range [][2]uint16{{0, 0}, {0o777, 0}, {406, 0}, {405, 10}, {405, 20 << 8}, {0o777, 0o17417}} {
+			g := newRP(t, 1)
+			s := g.rp.State()
+			s.Func, s.RPCA, s.RPDA, s.RPCS = f, a[0], a[1], RPCSIDE
+			if err := g.rp.SetState(s); err != nil {
+				t.Fatal(err)
+			}
+			for _, code := range []int{rpEventTransfer, -1, rpEventSeek + Drives, 1 << 40} {
+				g.bus.Schedule(unibus.SlotRP11, code, 1)
+			}
+			g.settle()
+			g.want("RPCS", aRPCS, RPCSRDY, RPCSRDY)
+			if err := g.rp.LastError(0); err != nil {
+				t.Errorf("function %d, RPCA %o, RPDA %o: %v", f, a[0], a[1], err)
+			}
+		}
 	}
 }

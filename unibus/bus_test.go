@@ -274,7 +274,10 @@ func TestSetStateRefuses(t *testing.T) {
 // TestEventWithoutDevice is a state from a machine that had more devices.
 func TestEventWithoutDevice(t *testing.T) {
 	b := NewBus(new(fakeClock), nil)
-	if err := b.SetState(State{Events: []Event{{When: 1, Slot: SlotUser3}}, Requests: []Request{{Slot: SlotUser3, Level: 4, Vector: 4}}}); err != nil {
+	if err := b.SetState(State{
+		Events:   []Event{{When: 1, Slot: 0}, {When: 1, Slot: NumSlots - 1}},
+		Requests: []Request{{Slot: 0, Level: 7, Vector: 8}, {Slot: NumSlots - 1, Level: 4, Vector: 4}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if !b.RunDue(1) || b.Grant(4) != 4 {

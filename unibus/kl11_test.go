@@ -98,14 +98,16 @@ func TestConsolePrints(t *testing.T) {
 		t.Errorf("the terminal shows %q", got)
 	}
 	// The odd bytes hold nothing.
-	c.bus.Write(xbuf+1, 'x'<<8, 0o177400)
-	c.bus.Write(xcsr+1, 0, 0o177400)
+	if !c.bus.Write(xbuf+1, 'x'<<8, 0o177400) || !c.bus.Write(xcsr+1, 0, 0o177400) {
+		t.Error("a byte of a register times out")
+	}
 	c.want(xcsr, csrIE|xcsrReady)
 	if c.screen.Len() != 2 {
 		t.Errorf("the terminal shows %q", c.screen.String())
 	}
 	c.kl.SetTerminal(nil)
 	c.put(xbuf, 'z')
+	c.want(xbuf, 'z')
 }
 
 func TestConsoleReceives(t *testing.T) {
@@ -176,12 +178,31 @@ func TestConsoleReset(t *testing.T) {
 	c.irq(0)
 	c.want(rcsr, rcsrActive) // b is under way, a is lost
 	c.want(xcsr, xcsrReady)
-	c.after(DefaultTypeTime)
+	// The sending that was cut off ends with no second interrupt.
+	c.put(xcsr, csrIE)
+	c.irq(0o64)
+	c.after(DefaultSendTime)
+	c.irq(0)
+	c.put(xcsr, 0)
+	c.after(DefaultTypeTime - DefaultSendTime)
 	c.want(rcsr, rcsrDone)
 	c.want(rbuf, 'b')
 	if c.screen.String() != "x" {
 		t.Errorf("the terminal shows %q", c.screen.String())
 	}
+}
+
+// TestConsoleResetTyping resets while a character is coming in: it starts anew.
+func TestConsoleResetTyping(t *testing.T) {
+	c := newConsole(t)
+	c.kl.Type('a')
+	c.after(DefaultTypeTime / 2)
+	c.bus.Reset()
+	c.after(DefaultTypeTime - 1)
+	c.want(rcsr, rcsrActive)
+	c.after(1)
+	c.want(rcsr, rcsrDone)
+	c.want(rbuf, 'a')
 }
 
 func TestConsoleMaintenance(t *testing.T) {
@@ -215,6 +236,9 @@ func TestConsoleState(t *testing.T) {
 	c.kl.Type('a', 'b')
 	c.after(DefaultTypeTime)
 	c.put(xbuf, 'x')
+	if c.kl.State().Input[0] = 'z'; c.kl.State().Input[0] != 'b' {
+		t.Error("a state is no copy")
+	}
 	var buf bytes.Buffer
 	if err := gob.NewEncoder(&buf).Encode(c.kl.State()); err != nil {
 		t.Fatal(err)

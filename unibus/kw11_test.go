@@ -66,7 +66,9 @@ func TestLineClockRegister(t *testing.T) {
 	}
 	const tick = 16_666_667
 	want(lksMonitor, 0, "power-up")
-	b.Write(kw11Addr, 0, 0o177777)
+	if !b.Write(kw11Addr, 0, 0o177777) || !b.Write(kw11Addr+1, 0, 0o177400) {
+		t.Error("timeout")
+	}
 	want(0, 0, "cleared")
 	b.Write(kw11Addr, lksMonitor, 0o177777)
 	want(0, 0, "monitor cannot be set")
