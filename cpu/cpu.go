@@ -116,6 +116,12 @@ type CPU struct {
 	ioMask  uint16
 	is70    bool
 	noFPP   bool
+
+	// Hold, if not nil, is asked before a program in user mode goes on, at
+	// least after every trap and interrupt. While it says yes, the processor
+	// only takes traps and interrupts, and Run reports StopWait when there
+	// are none. It is no part of the state.
+	Hold func() bool
 }
 
 // New makes a processor on a memory system: an 11/70 or else an 11/45, with
@@ -290,6 +296,10 @@ func (c *CPU) Run(n int) Stop {
 			continue
 		}
 		if c.Waiting {
+			stop = StopWait
+			break
+		}
+		if c.Hold != nil && c.Mode == mmu.User && c.Hold() {
 			stop = StopWait
 			break
 		}

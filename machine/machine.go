@@ -6,6 +6,7 @@ package machine
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"v7em/block"
@@ -199,20 +200,39 @@ const slice = 200_000
 // Run lets the machine run freely for limit nanoseconds of virtual time. WAIT
 // costs the host nothing: virtual time goes on to the next event.
 func (m *Machine) Run(limit uint64) Stop {
+	return m.run(limit, math.MaxUint64, nil)
+}
+
+// RunHeld is Run with programs in user mode held while hold says so: the
+// processor then only takes interrupts, and virtual time goes on to the next
+// event. Whenever the processor can do no more before that event, held or in
+// WAIT, idle is called; true ends the run with StopRequested. The run is also
+// over, with StopLimit, after the given number of instructions.
+func (m *Machine) RunHeld(limit, instructions uint64, hold, idle func() bool) Stop {
+	m.CPU.Hold = hold
+	defer func() { m.CPU.Hold = nil }()
+	return m.run(limit, instructions, idle)
+}
+
+func (m *Machine) run(limit, instructions uint64, idle func() bool) Stop {
 	end := m.Now() + limit
+	begin := m.Instructions()
 	for {
 		if m.stop.Swap(false) {
 			return StopRequested
 		}
 		now := m.Now()
 		m.Bus.RunDue(now)
-		if now >= end {
+		if now >= end || m.Instructions()-begin >= instructions {
 			return StopLimit
 		}
 		switch m.step(now, end) {
 		case cpu.StopHalt:
 			return StopHalt
 		case cpu.StopWait:
+			if idle != nil && idle() {
+				return StopRequested
+			}
 			next, ok := m.Bus.Next()
 			if !ok {
 				return StopWaitForever
