@@ -2,7 +2,6 @@ package journaldev
 
 import (
 	"fmt"
-	"io"
 	"os"
 
 	"v7em/block"
@@ -36,15 +35,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// hostFile is what a backing needs of an *os.File.
-type hostFile interface {
-	io.ReaderAt
-	io.WriterAt
-	Sync() error
-	Close() error
-}
+// hostFile is what a backing writes to.
+type hostFile = File
 
-// backing is the one way in which bytes reach a host image. Its first failed
+// backing is the one way in which bytes reach a host image or its journal. Its first failed
 // write or sync is final: the same error is the answer to everything after it,
 // so nothing that may be lost is ever called written.
 type backing struct {
@@ -60,21 +54,38 @@ func (b *backing) fail(op string, n int, err error) error {
 	return b.failed
 }
 
-// writeBlock writes the block.Size bytes of p to block n of the file.
+// writeBlock writes the whole blocks of p, usually one, to block n and those behind
+// it of the file.
 func (b *backing) writeBlock(n int, p []byte) error {
+	return b.write(p, int64(n)*block.Size, n)
+}
+
+// writeAt writes p at byte off of a file that is no image.
+func (b *backing) writeAt(p []byte, off int64) error { return b.write(p, off, -1) }
+
+func (b *backing) write(p []byte, off int64, block int) error {
 	if b.failed != nil {
 		return b.failed
 	}
 	b.dirty = true
-	if _, err := b.f.WriteAt(p, int64(n)*block.Size); err != nil {
-		return b.fail("write", n, err)
+	if _, err := b.f.WriteAt(p, off); err != nil {
+		return b.fail("write", block, err)
 	}
 	return nil
 }
 
 // sync makes everything written durable.
 func (b *backing) sync() error {
-	if b.failed != nil || !b.dirty {
+	if !b.dirty {
+		return b.failed
+	}
+	return b.syncAll()
+}
+
+// syncAll is sync also when nothing was written through b: another process, now
+// gone, may have left something.
+func (b *backing) syncAll() error {
+	if b.failed != nil {
 		return b.failed
 	}
 	if err := b.f.Sync(); err != nil {

@@ -96,7 +96,7 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 	}
 	p := &Pack{
 		store:    block.NewStore(kind.Blocks),
-		back:     &backing{f: f, path: path, unit: o.Unit},
+		back:     &backing{f: osFile{f}, path: path, unit: o.Unit},
 		kind:     kind,
 		readOnly: readOnly,
 	}
