@@ -765,7 +765,7 @@ drive:	0		/ in bits 15-13, as in RKDA
 page:	0		/ where page 6 is, in units of 64 bytes
 prompt:	<boot: \0>
 default: <unix\0>
-rubout:	<\b \b\0>
+rubout:	.byte	10,40,10,0
 newline: <\r\n\0>
 colon:	<: \0>
 notfound: <not found\0>
