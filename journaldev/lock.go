@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// lockName is the file in a machine's directory that the v7em which runs the
+// LockName is the file in a machine's directory that the v7em which runs the
 // machine keeps locked. It holds one line that says who that is.
-const lockName = "v7em.lock"
+const LockName = "v7em.lock"
 
 // BusyError says that a pack or a machine's directory is in use.
 type BusyError struct {
@@ -34,7 +34,7 @@ type DirLock struct{ f *os.File }
 // ("v7em boot"). If someone has it the error is a *BusyError that says who. The
 // lock ends with Unlock or with the process.
 func LockDir(dir, command string) (*DirLock, error) {
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, LockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
@@ -73,7 +73,7 @@ func (l *DirLock) Unlock() error {
 
 // holder returns what the lock file in dir says, or nothing.
 func holder(dir string) string {
-	f, err := os.Open(filepath.Join(dir, lockName))
+	f, err := os.Open(filepath.Join(dir, LockName))
 	if err != nil {
 		return ""
 	}

@@ -1,0 +1,379 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"v7em/asm"
+	"v7em/images"
+	"v7em/machine"
+	"v7em/mmu"
+	"v7em/unix/aout"
+)
+
+func bareCommand() *cobra.Command {
+	var o bareOptions
+	cmd := &cobra.Command{
+		Use:   "bare FILE",
+		Short: "Run a program on a bare machine until it halts",
+		Long: `Bare loads an absolute-loader tape (.lda) or a V7 a.out (0407 or 0410) into a machine
+without disks, runs it in kernel mode with memory management off until it halts, and
+prints one line with the registers in octal. What the program prints on the console
+comes before it, or goes to standard error with --json.
+
+The exit status is 0 after a HALT and 1 otherwise.`,
+		Example: `  v7em bare hello.lda
+  v7em bare --model 45 --memory 64K --max 1000000 test.lda
+  v7em bare --json --dump 1000:10 a.out`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.model, "model", 70, "the PDP-11: 70 or 45")
+	f.StringVar(&o.memory, "memory", "", "its memory, such as 64K (default: 2M, or 256K for a 45)")
+	f.StringVar(&o.start, "start", "", "start at this `address`, octal (default: the file's)")
+	f.BoolVar(&o.noFPP, "nofpp", false, "without the floating-point processor")
+	f.Uint64Var(&o.max, "max", 0, "give up after this many instructions, or as long a time in WAIT; 0: never")
+	f.BoolVar(&o.json, "json", false, "print all of the machine's state as JSON")
+	f.StringArrayVar(&o.dump, "dump", nil, "print N words of physical memory from an address on: `A:N`, octal (may be repeated)")
+	return cmd
+}
+
+type bareOptions struct {
+	model  int
+	memory string
+	start  string
+	noFPP  bool
+	max    uint64
+	json   bool
+	dump   []string
+}
+
+// memoryRange is a value of --dump.
+type memoryRange struct{ addr, words int }
+
+// octal reads an octal number, with or without a leading 0 or 0o.
+func octal(s string) (int, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "0o"), 8, 22)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not an octal number below 20000000", s)
+	}
+	return int(n), nil
+}
+
+func parseRange(s string) (r memoryRange, err error) {
+	a, n, ok := strings.Cut(s, ":")
+	if !ok {
+		return r, usagef("--dump %q: want ADDRESS:WORDS", s)
+	}
+	if r.addr, err = octal(a); err == nil {
+		r.words, err = octal(n)
+	}
+	if err == nil && r.addr%2 != 0 {
+		err = errors.New("the address is odd")
+	}
+	if err != nil {
+		return r, usagef("--dump %q: %w", s, err)
+	}
+	return r, nil
+}
+
+// nanosPerInstr makes virtual time a count of instructions.
+const nanosPerInstr = 1000
+
+func (o *bareOptions) run(cmd *cobra.Command, file string) error {
+	c := machine.Config{Model: machine.Model(o.model), NoFPP: o.noFPP, NanosPerInstr: nanosPerInstr}
+	if o.memory != "" {
+		n, err := images.ParseMemory(o.memory)
+		if err != nil {
+			return badUsage{err}
+		}
+		c.Memory = n
+	}
+	m, err := machine.New(c)
+	if err != nil {
+		return badUsage{err}
+	}
+	var dump []memoryRange
+	for _, s := range o.dump {
+		r, err := parseRange(s)
+		if err == nil && r.addr+2*r.words > 2*len(m.MMU.Mem) {
+			err = usagef("--dump %q: memory ends at %o", s, 2*len(m.MMU.Mem))
+		}
+		if err != nil {
+			return err
+		}
+		dump = append(dump, r)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	start, known, err := load(m, data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if o.start != "" {
+		n, err := octal(o.start)
+		if err != nil || n > 0o177777 {
+			return usagef("--start %q: must be an octal address up to 177777", o.start)
+		}
+		start, known = uint16(n), true
+	}
+	if !known {
+		return usagef("%s has no start address: give one with --start", file)
+	}
+
+	out := cmd.OutOrStdout()
+	console := &printer{w: out}
+	if o.json {
+		console.w = cmd.ErrOrStderr()
+	}
+	m.Console.SetTerminal(console)
+	m.CPU.Start(start)
+	why := o.runToEnd(cmd.Context(), m)
+	console.endLine()
+	s := newBareState(m, why)
+	for _, r := range dump {
+		s.Dump = append(s.Dump, dumped{Address: oct(uint32(r.addr), 8), Words: octals(m.MMU.Mem[r.addr/2 : r.addr/2+r.words]...)})
+	}
+	if o.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		err = e.Encode(s)
+	} else {
+		err = s.print(out)
+	}
+	if err != nil {
+		return err
+	}
+	switch why {
+	case stopHalt:
+		return nil
+	case stopMax:
+		return fmt.Errorf("no HALT within %d instructions (--max)", o.max)
+	case stopWait:
+		return errors.New("the program waits and no device will ever interrupt it")
+	}
+	return cmd.Context().Err()
+}
+
+// How a bare program ended: the first word of its line.
+const (
+	stopHalt        = "HALT"
+	stopMax         = "MAX"
+	stopWait        = "WAIT"
+	stopInterrupted = "INTERRUPTED"
+)
+
+// runToEnd runs the machine until it halts, or must stop for another reason.
+func (o *bareOptions) runToEnd(ctx context.Context, m *machine.Machine) string {
+	defer context.AfterFunc(ctx, m.Stop)()
+	limit := uint64(1) << 62
+	if o.max > 0 && o.max < limit/nanosPerInstr {
+		limit = o.max * nanosPerInstr
+	}
+	switch m.Run(limit) {
+	case machine.StopHalt:
+		return stopHalt
+	case machine.StopLimit:
+		return stopMax
+	case machine.StopWaitForever:
+		return stopWait
+	}
+	return stopInterrupted
+}
+
+// load puts a program into memory and returns where it starts, if it says so.
+func load(m *machine.Machine, data []byte) (start uint16, known bool, err error) {
+	put := func(addr int, p []byte) error {
+		if addr+len(p) > 2*len(m.MMU.Mem) {
+			return fmt.Errorf("the program goes up to %o, but memory ends at %o", addr+len(p), 2*len(m.MMU.Mem))
+		}
+		for i, c := range p {
+			w := &m.MMU.Mem[(addr+i)/2]
+			if (addr+i)&1 == 0 {
+				*w = *w&0o177400 | uint16(c)
+			} else {
+				*w = *w&0o377 | uint16(c)<<8
+			}
+		}
+		return nil
+	}
+	if len(data) >= 2 && aout.IsMagic(uint16(data[0])|uint16(data[1])<<8) {
+		f, err := aout.Parse(data)
+		if err != nil {
+			return 0, false, err
+		}
+		dataAt := len(f.Text)
+		switch f.Magic {
+		case aout.Plain:
+		case aout.Shared:
+			dataAt = (dataAt + 8191) &^ 8191
+		default:
+			return 0, false, fmt.Errorf("an a.out of type %04o does not run on a bare machine: want 0407 or 0410", f.Magic)
+		}
+		if err := put(0, f.Text); err != nil {
+			return 0, false, err
+		}
+		return f.Entry, true, put(dataAt, f.Data)
+	}
+	l, err := asm.ParseLDA(data)
+	if err != nil {
+		return 0, false, err
+	}
+	for _, b := range l.Blocks {
+		if err := put(int(b.Addr), b.Data); err != nil {
+			return 0, false, err
+		}
+	}
+	return l.Start, l.HasStart, nil
+}
+
+// printer is a terminal that prints on a stream.
+type printer struct {
+	w    io.Writer
+	last byte
+}
+
+func (p *printer) Put(c byte) {
+	if c &= 0o177; c == 0 || c == '\r' || c == 0o177 {
+		return
+	}
+	p.last = c
+	// Nothing can be done about an error here; the state that follows tells it.
+	_, _ = p.w.Write([]byte{c})
+}
+
+// endLine makes what follows start on a line of its own.
+func (p *printer) endLine() {
+	if p.last != 0 && p.last != '\n' {
+		fmt.Fprintln(p.w)
+	}
+}
+
+// bareState is all of a machine's state, numbers in octal.
+type bareState struct {
+	Stop         string     `json:"stop"`
+	Model        int        `json:"model"`
+	Memory       int        `json:"memory_bytes"`
+	Instructions uint64     `json:"instructions"`
+	PC           string     `json:"pc"`
+	PSW          string     `json:"psw"`
+	R            []string   `json:"r"`             // R0-R5 of the current set
+	Sets         [][]string `json:"register_sets"` // R0-R5 of both
+	SP           string     `json:"sp"`            // of the current mode
+	KSP          string     `json:"ksp"`
+	SSP          string     `json:"ssp"`
+	USP          string     `json:"usp"`
+	MMR          []string   `json:"mmr"`
+	PAR          pages      `json:"par"`
+	PDR          pages      `json:"pdr"`
+	UnibusMap    []string   `json:"unibus_map,omitempty"`
+	FP           *bareFP    `json:"fp,omitempty"`
+	CPUError     string     `json:"cpu_error"`
+	PIRQ         string     `json:"pirq"`
+	StackLimit   string     `json:"stack_limit"`
+	Display      string     `json:"display"`
+	Dump         []dumped   `json:"dump,omitempty"`
+}
+
+// pages are the eight registers of each space.
+type pages struct {
+	KernelI []string `json:"kernel_i"`
+	KernelD []string `json:"kernel_d"`
+	SuperI  []string `json:"supervisor_i"`
+	SuperD  []string `json:"supervisor_d"`
+	UserI   []string `json:"user_i"`
+	UserD   []string `json:"user_d"`
+}
+
+// bareFP is the floating-point processor.
+type bareFP struct {
+	AC  [][]string `json:"ac"` // four words each, sign and exponent first
+	FPS string     `json:"fps"`
+	FEC string     `json:"fec"`
+	FEA string     `json:"fea"`
+}
+
+type dumped struct {
+	Address string   `json:"address"`
+	Words   []string `json:"words"`
+}
+
+func oct(v uint32, digits int) string { return fmt.Sprintf("%0*o", digits, v) }
+
+func octals(words ...uint16) []string {
+	list := make([]string, len(words))
+	for i, w := range words {
+		list[i] = oct(uint32(w), 6)
+	}
+	return list
+}
+
+func word(v uint16) string { return oct(uint32(v), 6) }
+
+func newPages(r *[8][8]uint16) pages {
+	of := func(mode, d int) []string { return octals(r[mode<<1|d][:]...) }
+	return pages{
+		KernelI: of(mmu.Kernel, 0), KernelD: of(mmu.Kernel, 1),
+		SuperI: of(mmu.Supervisor, 0), SuperD: of(mmu.Supervisor, 1),
+		UserI: of(mmu.User, 0), UserD: of(mmu.User, 1),
+	}
+}
+
+func newBareState(m *machine.Machine, why string) *bareState {
+	c, u := m.CPU, m.MMU
+	s := &bareState{
+		Stop: why, Model: int(m.Config().Model), Memory: 2 * len(u.Mem), Instructions: m.Instructions(),
+		PC: word(c.R[7]), PSW: word(c.PSW()), R: octals(c.R[:6]...), SP: word(c.R[6]),
+		KSP: word(c.StackPointer(mmu.Kernel)), SSP: word(c.StackPointer(mmu.Supervisor)), USP: word(c.StackPointer(mmu.User)),
+		MMR: octals(u.MMR0, u.MMR1, u.MMR2, u.MMR3), PAR: newPages(&u.PAR), PDR: newPages(&u.PDR),
+		CPUError: word(c.CPUError), PIRQ: word(c.PIRQ), StackLimit: word(c.StackLimit), Display: word(c.Display),
+	}
+	for set := range 2 {
+		var r []string
+		for n := range 6 {
+			r = append(r, word(c.Register(set, n)))
+		}
+		s.Sets = append(s.Sets, r)
+	}
+	if m.Config().Model == machine.PDP1170 {
+		for _, v := range u.UBMap[:31] {
+			s.UnibusMap = append(s.UnibusMap, oct(v, 8))
+		}
+	}
+	if !m.Config().NoFPP {
+		s.FP = &bareFP{FPS: word(c.FP.FPS), FEC: word(c.FP.FEC), FEA: word(c.FP.FEA)}
+		for _, v := range c.FP.AC {
+			s.FP.AC = append(s.FP.AC, octals(uint16(v>>48), uint16(v>>32), uint16(v>>16), uint16(v)))
+		}
+	}
+	return s
+}
+
+// print writes the state as one line, and a line for every eight words dumped.
+func (s *bareState) print(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s PC=%s", s.Stop, s.PC)
+	for i, r := range s.R {
+		fmt.Fprintf(&b, " R%d=%s", i, r)
+	}
+	fmt.Fprintf(&b, " SP=%s PSW=%s\n", s.SP, s.PSW)
+	for _, d := range s.Dump {
+		addr, _ := octal(d.Address)
+		for i := 0; i < len(d.Words); i += 8 {
+			fmt.Fprintf(&b, "%08o: %s\n", addr+2*i, strings.Join(d.Words[i:min(i+8, len(d.Words))], " "))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,93 @@
+// Command v7em boots Seventh Edition Unix on an emulated PDP-11.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func main() {
+	os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// signals end a command in good order.
+var signals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+
+// execute runs the command line and returns the exit status: 0, 1 for what went
+// wrong, 2 for a command line that cannot be understood. An error is one line.
+func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	defer stop()
+	understood := false
+	root := rootCommand()
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	status := 0
+	var coded interface{ ExitStatus() int }
+	switch {
+	case err == nil:
+	case !understood:
+		status = 2
+	case errors.As(err, &coded):
+		status = coded.ExitStatus()
+	default:
+		status = 1
+	}
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	if err != nil && err.Error() != "" {
+		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+		fmt.Fprintln(stderr, "v7em:", line)
+		if status == 2 {
+			fmt.Fprintln(stderr, "v7em: try --help")
+		}
+	}
+	return status
+}
+
+// badUsage is a command line that is wrong in what it says, not in its form.
+type badUsage struct{ error }
+
+func (badUsage) ExitStatus() int { return 2 }
+
+func usagef(format string, args ...any) error { return badUsage{fmt.Errorf(format, args...)} }
+
+// guestStatus is the exit status of the guest's last command, which becomes that of
+// v7em without a word.
+type guestStatus int
+
+func (guestStatus) Error() string     { return "" }
+func (s guestStatus) ExitStatus() int { return int(s) }
+
+func rootCommand() *cobra.Command {
+	root := bootCommand()
+	root.Use = "v7em"
+	root.Short = "Seventh Edition Unix on an emulated PDP-11"
+	root.Long = "v7em boots Seventh Edition Unix, unmodified, on an emulated PDP-11/70 or 11/45 with\n" +
+		"RK05 disks in a directory of yours. Without a subcommand it boots on this terminal;\n" +
+		"the first time it makes the disks from the V7 distribution.\n\n" + root.Long
+	root.SilenceUsage = true
+	root.SilenceErrors = true
+	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand())
+	return root
+}
+
+// isTerminal says whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

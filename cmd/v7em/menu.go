@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"v7em/journaldev"
+	"v7em/machine"
+)
+
+const menuText = "\r\n" +
+	"  c  continue                  s  sync and power off\r\n" +
+	"  i  status                    p  cut the power\r\n" +
+	"  a  attach a pack             w  save the machine's state and leave\r\n" +
+	"  d  detach a pack             e  send ^E\r\n"
+
+// menu has the screen while the machine runs on. It returns how the user wants to
+// leave, or stay.
+func (t *terminal) menu(ctx context.Context) leaving {
+	t.screen.hold()
+	defer t.screen.release()
+	fmt.Fprint(t.out, menuText)
+	for {
+		fmt.Fprint(t.out, "v7em> ")
+		c, err := t.key(ctx)
+		if err != nil {
+			return stay // serve will meet the reason
+		}
+		if c > ' ' && c < 0o177 {
+			fmt.Fprintf(t.out, "%c", c)
+		}
+		fmt.Fprint(t.out, "\r\n")
+		switch c {
+		case 'c', '\r', '\n', 0x1b:
+			return stay
+		case 'e', keyMenu:
+			t.do(ctx, func(m *machine.Machine) { m.Console.Type(keyMenu) })
+			return stay
+		case 's':
+			return leaveSync
+		case 'p':
+			return leaveCut
+		case 'w':
+			err = t.askSave(ctx)
+			if err == nil {
+				return leaveSave
+			}
+		case 'i':
+			t.do(ctx, t.status)
+		case 'a':
+			err = t.attach(ctx)
+		case 'd':
+			err = t.detach(ctx)
+		default:
+			fmt.Fprint(t.out, menuText)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			fmt.Fprintf(t.out, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+	}
+}
+
+// key waits for a key.
+func (t *terminal) key(ctx context.Context) (byte, error) {
+	select {
+	case c, ok := <-t.keys:
+		if !ok {
+			return 0, io.EOF
+		}
+		return c, nil
+	case <-t.ended:
+		return 0, errors.New("the machine has stopped")
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// keyReader gives the keys to a line editor, one by one, so that none is taken
+// that belongs to others.
+type keyReader struct {
+	ctx context.Context
+	t   *terminal
+}
+
+func (r keyReader) Read(p []byte) (int, error) {
+	c, err := r.t.key(r.ctx)
+	if err != nil {
+		return 0, err
+	}
+	p[0] = c
+	return 1, nil
+}
+
+// ask reads a line. io.EOF means that the user thought better of it, with ^C or
+// ^D or an empty line.
+func (t *terminal) ask(ctx context.Context, question string) (string, error) {
+	e := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{keyReader{ctx, t}, t.out}, question)
+	line, err := e.ReadLine()
+	if err != nil {
+		return "", io.EOF
+	}
+	if line = strings.TrimSpace(line); line == "" {
+		return "", io.EOF
+	}
+	return line, nil
+}
+
+func (t *terminal) askSave(ctx context.Context) error {
+	if t.save != "" {
+		return nil
+	}
+	file, err := t.ask(ctx, "save in which file? ")
+	if err == nil {
+		t.save = file
+	}
+	return err
+}
+
+// status prints what the machine does and what is in the drives.
+func (t *terminal) status(m *machine.Machine) {
+	c := m.Config()
+	mode := [4]string{"kernel", "supervisor", "no", "user"}[m.CPU.Mode]
+	state := "running"
+	if m.CPU.Waiting {
+		state = "waiting"
+	}
+	fmt.Fprintf(t.out, "PDP-%v, %d KB: %s in %s mode, PC %06o PSW %06o\r\n",
+		c.Model, len(m.MMU.Mem)*2>>10, state, mode, m.CPU.R[7], m.CPU.PSW())
+	fmt.Fprintf(t.out, "%d instructions in %v\r\n", m.Instructions(), time.Duration(m.Now()).Round(time.Millisecond))
+	for _, name := range slices.Sorted(maps.Keys(t.drives)) {
+		p := t.drives[name]
+		d, _ := parseDrive(name)
+		stats := m.RK.Drive(d.unit).Stats
+		if d.rp {
+			stats = m.RP.Drive(d.unit).Stats
+		}
+		what := ""
+		if p.ReadOnly() {
+			what = ", write-protected"
+		}
+		if err := p.Err(); err != nil {
+			what += fmt.Sprintf(" (%v)", err)
+		}
+		fmt.Fprintf(t.out, "%s  %s: %d blocks read, %d written%s\r\n", name, p.Path(), stats.Reads, stats.Writes, what)
+	}
+}
+
+// attach puts a pack into an empty drive.
+func (t *terminal) attach(ctx context.Context) error {
+	name, err := t.ask(ctx, "drive (rk0 to rk7, rp0 to rp7): ")
+	if err != nil {
+		return err
+	}
+	d, err := parseDrive(name)
+	if err != nil {
+		return err
+	}
+	if t.drives[d.name] != nil {
+		return fmt.Errorf("%s holds %s: detach it first", d.name, t.drives[d.name].Path())
+	}
+	file, err := t.ask(ctx, "image file: ")
+	if err != nil {
+		return err
+	}
+	kind := journaldev.RK05
+	if d.rp {
+		kind = journaldev.RP03
+	}
+	p, err := journaldev.Open(file, kind, journaldev.Options{Unit: d.name})
+	if err != nil {
+		return err
+	}
+	ok := t.do(ctx, func(m *machine.Machine) {
+		if d.rp {
+			err = m.AttachRP(d.unit, p)
+		} else {
+			err = m.AttachRK(d.unit, p)
+		}
+	})
+	if !ok || err != nil {
+		return errors.Join(err, p.Close())
+	}
+	t.drives[d.name] = p
+	if p.ReadOnly() {
+		fmt.Fprintf(t.out, "%s is write-protected\r\n", file)
+	}
+	return nil
+}
+
+// detach takes a pack out of its drive.
+func (t *terminal) detach(ctx context.Context) error {
+	name, err := t.ask(ctx, "drive: ")
+	if err != nil {
+		return err
+	}
+	d, err := parseDrive(name)
+	if err != nil {
+		return err
+	}
+	p := t.drives[d.name]
+	if p == nil {
+		return fmt.Errorf("%s is empty", d.name)
+	}
+	ok := t.do(ctx, func(m *machine.Machine) {
+		if d.rp {
+			m.DetachRP(d.unit)
+		} else {
+			m.DetachRK(d.unit)
+		}
+	})
+	if !ok {
+		return nil
+	}
+	delete(t.drives, d.name)
+	return p.Close()
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"v7em/images"
+	"v7em/journaldev"
+)
+
+func runCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [flags] [--] [COMMANDS]",
+		Short: "Run shell commands in V7 and print what they print",
+		Long: `Run boots V7 without a terminal, mounts all packs, has the shell run the commands as
+root, and prints what they print. Without COMMANDS the script is read from standard
+input. Then V7 writes everything out and the power goes off. The exit status is that
+of the guest's last command.
+
+The guest runs as fast as it can, not by the host's clock: a sleep takes no time.
+The commands have nothing on their standard input.`,
+		Example: `  v7em run 'who; date; df'
+  v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
+  v7em run --get /usr/man/man1/ed.1:ed.1 true
+  v7em run --timeout 1m <script.sh`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			commands := strings.Join(args, " ")
+			if len(args) == 0 {
+				if isTerminal(cmd.InOrStdin()) {
+					return usagef("no commands: give them as an argument or on standard input")
+				}
+				b, err := io.ReadAll(cmd.InOrStdin())
+				if err != nil {
+					return fmt.Errorf("reading the script: %w", err)
+				}
+				commands = string(b)
+			}
+			return o.run(cmd, commands)
+		},
+	}
+	o.add(cmd.Flags())
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "give up after this long (30s, 5m); 0: never")
+	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file in first: `HOST:GUEST` (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
+	return cmd
+}
+
+type runOptions struct {
+	machineFlags
+	timeout  time.Duration
+	put, get []string
+}
+
+// transfer is a file to copy: --cp and --get.
+type transfer struct{ from, to string }
+
+// transfers reads the values of --cp (in) or --get. The host's name may have colons
+// in it, the guest's may not.
+func transfers(flag string, values []string, in bool) ([]transfer, error) {
+	var list []transfer
+	for _, v := range values {
+		i := strings.Index(v, ":")
+		if in {
+			i = strings.LastIndex(v, ":")
+		}
+		if i <= 0 || i == len(v)-1 {
+			want := "GUEST:HOST"
+			if in {
+				want = "HOST:GUEST"
+			}
+			return nil, usagef("--%s %q: want %s", flag, v, want)
+		}
+		list = append(list, transfer{v[:i], v[i+1:]})
+	}
+	return list, nil
+}
+
+func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
+	put, err := transfers("cp", o.put, true)
+	if err != nil {
+		return err
+	}
+	get, err := transfers("get", o.get, false)
+	if err != nil {
+		return err
+	}
+	if o.timeout < 0 {
+		return usagef("--timeout %v: must not be negative", o.timeout)
+	}
+	ctx := cmd.Context()
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("timed out after %v", o.timeout))
+		defer cancel()
+	}
+	dir, err := o.machineDir()
+	if err != nil {
+		return err
+	}
+	if err := ensureInstalled(ctx, dir, cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	c, err := o.config(dir)
+	if err != nil {
+		return err
+	}
+	set, err := c.Set()
+	if err != nil {
+		return err
+	}
+	lock, err := journaldev.LockDir(dir, "v7em run")
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	packs, err := set.OpenPacks(dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := packs.Close(); err == nil || errors.As(err, new(guestStatus)) && cerr != nil {
+			err = cerr
+		}
+	}()
+	m, err := newMachine(c, 0)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	if err := copyIn(&packs.Drives, put, now); err != nil {
+		return err
+	}
+	status, err := packs.RunScript(ctx, m, images.Script{Commands: commands, Out: cmd.OutOrStdout(), Now: now})
+	if err != nil {
+		return err
+	}
+	if err := packs.Err(); err != nil {
+		return err
+	}
+	if err := copyOut(&packs.Drives, get, cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if status != 0 {
+		return guestStatus(status)
+	}
+	return nil
+}
+
+func copyIn(d *images.Drives, files []transfer, now time.Time) error {
+	if len(files) == 0 {
+		return nil
+	}
+	t, _, err := d.Tree()
+	if err != nil {
+		return err
+	}
+	t.SetClock(now)
+	for _, f := range files {
+		if err := t.CopyIn(f.from, f.to); err != nil {
+			return errors.Join(err, t.Sync())
+		}
+	}
+	return t.Sync()
+}
+
+func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
+	if len(files) == 0 {
+		return nil
+	}
+	t, _, err := d.Tree()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := t.CopyOut(f.from, f.to, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}

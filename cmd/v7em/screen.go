@@ -1,0 +1,128 @@
+package main
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	// screenLimit is how much output may wait for a slow terminal before the
+	// machine waits too.
+	screenLimit = 64 << 10
+	// heldLimit is how much is kept while the menu has the screen; what is older is
+	// lost.
+	heldLimit = 1 << 20
+)
+
+// screen passes the machine's output on to the terminal, in a goroutine of its own,
+// so that the machine does not wait for every character.
+type screen struct {
+	w  io.Writer
+	mu sync.Mutex
+	// changed tells of any change of what follows.
+	changed sync.Cond
+	buf     []byte
+	held    bool // the menu has the screen
+	free    bool // never let the machine wait
+	busy    bool // a write is under way
+	closed  bool
+}
+
+func newScreen(w io.Writer) *screen {
+	s := &screen{w: w}
+	s.changed.L = &s.mu
+	go s.pass()
+	return s
+}
+
+// pass writes what comes until the screen is closed or the terminal fails.
+func (s *screen) pass() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		for !s.closed && (len(s.buf) == 0 || s.held) {
+			s.changed.Wait()
+		}
+		if s.closed {
+			return
+		}
+		p := s.buf
+		s.buf, s.busy = nil, true
+		s.changed.Broadcast()
+		s.mu.Unlock()
+		_, err := s.w.Write(p)
+		s.mu.Lock()
+		s.busy = false
+		if err != nil {
+			s.closed = true // the terminal is gone
+		}
+		s.changed.Broadcast()
+	}
+}
+
+// write queues output. It waits while the terminal is far behind.
+func (s *screen) write(p []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.buf) > screenLimit && !s.held && !s.free && !s.closed {
+		s.changed.Wait()
+	}
+	if s.closed {
+		return
+	}
+	if s.buf = append(s.buf, p...); len(s.buf) > heldLimit {
+		s.buf = append([]byte(nil), s.buf[len(s.buf)-heldLimit/2:]...)
+	}
+	s.changed.Broadcast()
+}
+
+// hold keeps output back until release.
+func (s *screen) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+	for s.busy && !s.closed {
+		s.changed.Wait()
+	}
+	s.changed.Broadcast()
+}
+
+// release lets output through again.
+func (s *screen) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	s.changed.Broadcast()
+}
+
+// hurry makes writers not wait any more, for a terminal that may be stuck.
+func (s *screen) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = true
+	s.changed.Broadcast()
+}
+
+// closeTime is how long a terminal may take for the last output.
+const closeTime = 2 * time.Second
+
+// close writes what is left and ends.
+func (s *screen) close() {
+	late := time.AfterFunc(closeTime, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.closed = true
+		s.changed.Broadcast()
+	})
+	defer late.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	s.changed.Broadcast()
+	for (len(s.buf) > 0 || s.busy) && !s.closed {
+		s.changed.Wait()
+	}
+	s.closed = true
+	s.changed.Broadcast()
+}

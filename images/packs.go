@@ -1,0 +1,212 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"v7em/journaldev"
+	"v7em/machine"
+	"v7em/rk"
+	v7fs "v7em/unix/fs"
+)
+
+// PackFile returns the name that the image of a drive's pack has in a machine's
+// directory: rk0.rk05, rp0.rp03.
+func (s *Set) PackFile(unit int) string {
+	return fmt.Sprintf("%s%d.%s", s.Name, unit, strings.ToLower(s.Kind.Name))
+}
+
+// Drives are the packs of a set in the drives of a machine.
+type Drives struct {
+	Set   *Set
+	Disks []rk.Disk // by drive; nil: the drive is empty
+}
+
+// Attach puts the packs into the drives of a machine.
+func (d *Drives) Attach(m *machine.Machine) error {
+	attach := m.AttachRK
+	if d.Set.Name == "rp" {
+		attach = m.AttachRP
+	}
+	for i, disk := range d.Disks {
+		if disk == nil {
+			continue
+		}
+		if err := attach(i, disk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetClock sets the time that V7 will start from: s_time of the root's
+// superblock. A write-protected pack keeps the one it has.
+func (d *Drives) SetClock(now time.Time) error {
+	root := d.Disks[0]
+	if root.ReadOnly() {
+		return nil
+	}
+	var b [v7fs.BlockSize]byte
+	if err := root.ReadBlock(v7fs.SuperBlock, b[:]); err != nil {
+		return err
+	}
+	var s v7fs.Super
+	s.Decode(b[:])
+	s.Time = v7fs.Stamp(now)
+	s.Encode(b[:])
+	return root.WriteBlock(v7fs.SuperBlock, b[:])
+}
+
+// Mount is what one line of the guest's /etc/rc mounts.
+type Mount struct {
+	Device string // "/dev/rk1"
+	Dir    string // "/usr"
+}
+
+// Tree returns the file tree on the packs, mounted as the guest's /etc/rc does
+// it, and what that mounts.
+func (d *Drives) Tree() (*Tree, []Mount, error) {
+	v := d.Set.volumes[0]
+	root, err := v7fs.Open(region{d.Disks[0], v.offset, v.blocks})
+	if err != nil {
+		return nil, nil, fmt.Errorf("the root on %s: %w", v.node, err)
+	}
+	t := NewTree(root)
+	mounts, err := d.mounts(t)
+	if err != nil {
+		return nil, nil, fmt.Errorf("/etc/rc on %s: %w", v.node, err)
+	}
+	return t, mounts, nil
+}
+
+// mounts mounts in t what the guest's /etc/rc does.
+func (d *Drives) mounts(t *Tree) ([]Mount, error) {
+	rc, err := t.ReadFile("/etc/rc")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var mounts []Mount
+	for line := range strings.Lines(string(rc)) {
+		words := strings.Fields(line)
+		if len(words) != 3 || words[0] != "/etc/mount" {
+			continue
+		}
+		m := Mount{words[1], words[2]}
+		st, err := t.Lookup(m.Device)
+		if err != nil {
+			return nil, err
+		}
+		major, minor := st.Device()
+		r, ok := d.region(minor)
+		if st.Type() != v7fs.ModeBlock || major != d.Set.block || !ok {
+			return nil, fmt.Errorf("%s is no pack in a drive", m.Device)
+		}
+		f, err := v7fs.Open(r)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.Device, err)
+		}
+		if err := t.Mount(f, m.Dir); err != nil {
+			return nil, err
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts, nil
+}
+
+// region returns what the driver's minor device number stands for.
+func (d *Drives) region(minor int) (region, bool) {
+	unit, part := minor, region{blocks: d.Set.Kind.Blocks}
+	if d.Set.Name == "rp" {
+		unit = minor >> 3
+		switch minor & 7 { // the table in V7's rp driver
+		case 0:
+			part.blocks = 81000
+		case 1:
+			part.blocks = 5000
+		case 2:
+			part.offset, part.blocks = 25*200, 2000
+		case 3:
+			part.offset, part.blocks = 35*200, 74000
+		default:
+			return region{}, false
+		}
+	}
+	if unit >= len(d.Disks) || d.Disks[unit] == nil {
+		return region{}, false
+	}
+	part.dev = d.Disks[unit]
+	return part, true
+}
+
+// Packs are the packs of a set, open on the host.
+type Packs struct {
+	Drives
+	packs []*journaldev.Pack // those in Disks
+}
+
+// OpenPacks opens the images of a set in a machine's directory. Those that are
+// missing leave their drives empty; the one of drive 0 must be there.
+func (s *Set) OpenPacks(dir string) (*Packs, error) {
+	p := &Packs{Drives: Drives{Set: s, Disks: make([]rk.Disk, s.Units)}}
+	for i := range p.Disks {
+		o := journaldev.Options{Unit: fmt.Sprintf("%s%d", s.Name, i)}
+		pack, err := journaldev.Open(filepath.Join(dir, s.PackFile(i)), s.Kind, o)
+		if i > 0 && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			p.Close()
+			return nil, err
+		}
+		p.Disks[i] = pack
+		p.packs = append(p.packs, pack)
+	}
+	return p, nil
+}
+
+// ByDrive returns the packs by the names of their drives, "rk0".
+func (p *Packs) ByDrive() map[string]*journaldev.Pack {
+	drives := map[string]*journaldev.Pack{}
+	for unit, d := range p.Disks {
+		if d != nil {
+			drives[fmt.Sprintf("%s%d", p.Set.Name, unit)] = d.(*journaldev.Pack)
+		}
+	}
+	return drives
+}
+
+// Err returns the first failed host write of the packs, or nil.
+func (p *Packs) Err() error {
+	for _, d := range p.packs {
+		if d.Err() != nil {
+			return d.Err()
+		}
+	}
+	return nil
+}
+
+// Sync makes all writes durable on the host.
+func (p *Packs) Sync() error {
+	var errs []error
+	for _, d := range p.packs {
+		errs = append(errs, d.Sync())
+	}
+	return errors.Join(errs...)
+}
+
+// Close syncs and closes the packs.
+func (p *Packs) Close() error {
+	var errs []error
+	for _, d := range p.packs {
+		errs = append(errs, d.Close())
+	}
+	p.packs = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,133 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"v7em/block"
+	"v7em/unix/fs"
+)
+
+// region is part of a pack: what a driver's partition table calls a drive of its
+// own.
+type region struct {
+	dev    fs.Device
+	offset int
+	blocks int
+}
+
+func (r region) Blocks() int { return r.blocks }
+
+func (r region) ReadBlock(n int, p []byte) error {
+	if n < 0 || n >= r.blocks {
+		return &block.RangeError{Block: n, Blocks: r.blocks}
+	}
+	return r.dev.ReadBlock(r.offset+n, p)
+}
+
+func (r region) WriteBlock(n int, p []byte) error {
+	if n < 0 || n >= r.blocks {
+		return &block.RangeError{Block: n, Blocks: r.blocks}
+	}
+	return r.dev.WriteBlock(r.offset+n, p)
+}
+
+// Tree is a V7 file tree over several file systems, joined at directories as
+// V7's mount does it. Paths are absolute. "." and ".." count by name, so a path
+// never leaves the tree.
+type Tree struct {
+	mounts []mounted // by falling length of dir: the first match is the right one
+}
+
+type mounted struct {
+	dir string // absolute and clean
+	fs  *fs.FS
+}
+
+// NewTree returns a tree with the given root.
+func NewTree(root *fs.FS) *Tree { return &Tree{[]mounted{{"/", root}}} }
+
+// Mount joins a file system to the tree at dir, which must be a directory.
+func (t *Tree) Mount(f *fs.FS, dir string) error {
+	dir = path.Clean("/" + dir)
+	at, name := t.at(dir)
+	if st, err := at.Lookup(name); err != nil {
+		return fmt.Errorf("mount at %s: %w", dir, err)
+	} else if !st.IsDir() {
+		return fmt.Errorf("mount at %s: not a directory", dir)
+	}
+	t.mounts = append(t.mounts, mounted{dir, f})
+	slices.SortStableFunc(t.mounts, func(a, b mounted) int { return len(b.dir) - len(a.dir) })
+	return nil
+}
+
+// at returns the file system that a path is on and the path within it.
+func (t *Tree) at(name string) (*fs.FS, string) {
+	name = path.Clean("/" + name)
+	for _, m := range t.mounts {
+		if name == m.dir {
+			return m.fs, "/"
+		}
+		if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(m.dir, "/")+"/"); ok {
+			return m.fs, "/" + rest
+		}
+	}
+	panic("a tree without a root")
+}
+
+// Sync writes the superblocks that have changed.
+func (t *Tree) Sync() error {
+	for _, m := range t.mounts {
+		if err := m.fs.Sync(); err != nil {
+			return fmt.Errorf("the file system of %s: %w", m.dir, err)
+		}
+	}
+	return nil
+}
+
+// SetClock sets the time that changes are stamped with.
+func (t *Tree) SetClock(now time.Time) {
+	for _, m := range t.mounts {
+		m.fs.SetClock(now)
+	}
+}
+
+// Lookup returns what a path names.
+func (t *Tree) Lookup(name string) (fs.Stat, error) {
+	f, rel := t.at(name)
+	return f.Lookup(rel)
+}
+
+// Open opens a regular file or directory for reading.
+func (t *Tree) Open(name string) (*fs.File, error) {
+	f, rel := t.at(name)
+	return f.Open(rel)
+}
+
+// ReadFile returns a regular file's contents.
+func (t *Tree) ReadFile(name string) ([]byte, error) {
+	f, rel := t.at(name)
+	return f.ReadFile(rel)
+}
+
+// Put makes name a regular file with what r has to its end.
+func (t *Tree) Put(name string, r io.Reader, a fs.Attr) error {
+	f, rel := t.at(name)
+	_, err := f.Put(rel, r, a)
+	return err
+}
+
+// Remove removes a file. It is no error when there is none.
+func (t *Tree) Remove(name string) error {
+	f, rel := t.at(name)
+	if err := f.Unlink(rel); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
