@@ -438,9 +438,9 @@ func TestPrograms(t *testing.T) {
 			{"//a/b//fourteenletters\r", "boot: //a/b//fourteenletters\r\nok 407 unit 3\r\n"},
 		} {
 			run := func(t *testing.T, s station) {
-				got := s.expect("boot: ")
+				s.expect("boot: ")
 				s.enter(tt.enter)
-				got = "boot: " + s.expect("\r\n") + "\r\n" + s.expect("\r\n") + "\r\n"
+				got := "boot: " + s.expect("\r\n") + "\r\n" + s.expect("\r\n") + "\r\n"
 				if got != tt.want {
 					t.Errorf("got %q, want %q", got, tt.want)
 				}
@@ -609,11 +609,10 @@ func TestMemories(t *testing.T) {
 
 // A file with holes reads as zeros there.
 func TestHoles(t *testing.T) {
-	p := unmapped(t, asm.Contiguous, 10, 10, 10)
 	// A long text of zeros behind the program, of which only the end is written.
 	src := "start: mov $area,r0\n1: tst (r0)+; beq 1b; cmp r0,$area+50002; bne 2f; cmp -(r0),$123; bne 2f\n" +
 		"mov $'y,r1; br 3f; 2: mov $'n,r1; 3: movb r1,*$177566; 1: tstb *$177564; bpl 1b; halt\n.=4000\narea: .=.+50000\n 123\n"
-	p = aout(t, src, asm.Contiguous)
+	p := aout(t, src, asm.Contiguous)
 	m, v := pack(t, map[string][]byte{"/hole": p[:512]})
 	if _, err := v.WriteAt("/hole", p[len(p)-2:], int64(len(p)-2)); err != nil {
 		t.Fatal(err)
