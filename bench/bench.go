@@ -1,0 +1,256 @@
+// Package bench times guest work on V7, here and under SIMH side by side, on
+// copies of the same packs.
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"v7em/images"
+	"v7em/unix/fs"
+)
+
+// Task is one piece of guest work: a shell script.
+type Task struct {
+	Name string `json:"name"`
+	// Prepare runs once, not timed, after booting.
+	Prepare string `json:"-"`
+	// Script is what is timed.
+	Script string `json:"-"`
+}
+
+// BootTask is the name of the time from the bootstrap to the shell's prompt.
+const BootTask = "boot to #"
+
+const sieve = `cat >/tmp/sieve.c <<'!'
+char	flags[8191];
+main()
+{
+	register int i, k, prime;
+	int count, n;
+
+	for (n = 0; n < 300; n++) {
+		count = 0;
+		for (i = 0; i < 8191; i++)
+			flags[i] = 1;
+		for (i = 0; i < 8191; i++)
+			if (flags[i]) {
+				prime = i + i + 3;
+				for (k = i + prime; k < 8191; k += prime)
+					flags[k] = 0;
+				count++;
+			}
+	}
+	printf("%d\n", count);
+}
+!
+cd /tmp; cc -O -o sieve sieve.c
+`
+
+// Tasks is the guest work, in the order it is done.
+var Tasks = []Task{
+	{Name: BootTask},
+	{Name: "sieve", Prepare: sieve, Script: "/tmp/sieve"},
+	{Name: "sort -r words", Script: "sort -r /usr/dict/words >/tmp/w; rm /tmp/w"},
+	{Name: "cc -O -c ed.c", Script: "cd /tmp; cp /usr/src/cmd/ed.c .; cc -O -c ed.c; rm ed.*"},
+	{Name: "nroff -man adb.1", Script: "nroff -man /usr/man/man1/adb.1 >/tmp/n; rm /tmp/n"},
+	{Name: "make unix", Prepare: "cd /usr/sys/conf; mkconf <rktmconf", Script: "cd /usr/sys/conf; rm -f *.o unix; make unix"},
+	{Name: "dc 2^600", Script: "echo '2 600^p' | dc >/tmp/d; rm /tmp/d"},
+}
+
+// Guest is a V7 at its shell's prompt, on one machine or another.
+type Guest interface {
+	// Type types a command without its return, and waits for the echo.
+	Type(ctx context.Context, line string) error
+	// Enter types the return and waits for the next prompt. That a script
+	// failed is an error.
+	Enter(ctx context.Context) error
+	Close() error
+}
+
+// Engine boots V7 from the packs in a directory.
+type Engine interface {
+	Name() string
+	// Boot returns the guest at its prompt and the host time that booting
+	// took.
+	Boot(ctx context.Context, dir string) (Guest, time.Duration, error)
+}
+
+// Result is the times of one task, in seconds of host time.
+type Result struct {
+	Task  string               `json:"task"`
+	Times map[string][]float64 `json:"times"` // by engine
+	// Ratio is the second engine's median over the first's; 0 with one
+	// engine.
+	Ratio float64 `json:"ratio,omitempty"`
+}
+
+// Report is what a benchmark found.
+type Report struct {
+	Engines []string `json:"engines"`
+	Runs    int      `json:"runs"`
+	Results []Result `json:"results"`
+	// GeomeanRatio is the geometric mean of the ratios: above 1 the first
+	// engine is the faster one. 0 with one engine.
+	GeomeanRatio float64 `json:"geomean_ratio,omitempty"`
+}
+
+// Median is the middle of some times, in seconds.
+func Median(times []float64) float64 {
+	s := slices.Sorted(slices.Values(times))
+	if len(s) == 0 {
+		return math.NaN()
+	}
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+}
+
+// Run does all tasks on each engine in turn, runs times, on copies of the RK05
+// packs in dir. progress is told what is being timed, and an empty task at the end.
+func Run(ctx context.Context, dir string, engines []Engine, runs int, progress func(engine, task string)) (*Report, error) {
+	r := &Report{Runs: runs}
+	for _, t := range Tasks {
+		r.Results = append(r.Results, Result{Task: t.Name, Times: map[string][]float64{}})
+	}
+	for _, e := range engines {
+		r.Engines = append(r.Engines, e.Name())
+	}
+	for range runs {
+		for _, e := range engines {
+			if err := r.once(ctx, dir, e, progress); err != nil {
+				return nil, fmt.Errorf("benchmark on %s: %w", e.Name(), err)
+			}
+		}
+	}
+	progress("", "")
+	if len(engines) == 2 {
+		sum := 0.0
+		for i := range r.Results {
+			t := &r.Results[i]
+			t.Ratio = Median(t.Times[r.Engines[1]]) / Median(t.Times[r.Engines[0]])
+			sum += math.Log(t.Ratio)
+		}
+		r.GeomeanRatio = math.Exp(sum / float64(len(r.Results)))
+	}
+	return r, nil
+}
+
+// once times every task on one engine.
+func (r *Report) once(ctx context.Context, dir string, e Engine, progress func(engine, task string)) (err error) {
+	tmp, err := os.MkdirTemp("", "v7em-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := copyPacks(tmp, dir); err != nil {
+		return err
+	}
+	note := func(i int, d time.Duration) {
+		r.Results[i].Times[e.Name()] = append(r.Results[i].Times[e.Name()], d.Seconds())
+	}
+	progress(e.Name(), Tasks[0].Name)
+	g, d, err := e.Boot(ctx, tmp)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := g.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	note(0, d)
+	for i := 1; i < len(Tasks); i++ {
+		progress(e.Name(), Tasks[i].Name)
+		if err := command(ctx, g, script("p", i)); err != nil {
+			return err
+		}
+		if err := g.Type(ctx, script("t", i)); err != nil {
+			return err
+		}
+		start := time.Now()
+		if err := g.Enter(ctx); err != nil {
+			return err
+		}
+		note(i, time.Since(start))
+	}
+	return nil
+}
+
+// failed is what a task's line prints when its script fails.
+const failed = "bench: failed"
+
+// script is the line that runs a task's script.
+func script(letter string, i int) string {
+	return fmt.Sprintf("sh -e /bench.%s%d >/dev/null || echo %s", letter, i, failed)
+}
+
+// command has a guest do one line.
+func command(ctx context.Context, g Guest, line string) error {
+	if err := g.Type(ctx, line); err != nil {
+		return err
+	}
+	return g.Enter(ctx)
+}
+
+// prepare sets up a fresh single-user shell: a terminal with lower case and no
+// delays, and all packs mounted.
+func prepare(ctx context.Context, g Guest) error {
+	for _, c := range []string{"stty -lcase cr0 nl0 -tabs", "sh /bench.mount"} {
+		if err := command(ctx, g, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyPacks copies the packs of a machine's directory and puts the tasks'
+// scripts on the copies.
+func copyPacks(to, from string) error {
+	packs, err := filepath.Glob(filepath.Join(from, "rk[0-7].rk05"))
+	if err != nil || len(packs) == 0 {
+		return fmt.Errorf("no RK05 packs in %s: run v7em install", from)
+	}
+	for _, p := range packs {
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(p)), data, 0o644); err != nil {
+			return err
+		}
+	}
+	set, err := images.RK().OpenPacks(to)
+	if err != nil {
+		return err
+	}
+	tree, mounts, err := set.Tree()
+	if err == nil {
+		var mount strings.Builder
+		for _, m := range mounts {
+			fmt.Fprintf(&mount, "/etc/mount %s %s\n", m.Device, m.Dir)
+		}
+		err = tree.Put("/bench.mount", strings.NewReader(mount.String()), fs.Attr{Perm: 0o644})
+	}
+	if err == nil {
+		for i, t := range Tasks {
+			for letter, text := range map[string]string{"p": t.Prepare, "t": t.Script} {
+				name := fmt.Sprintf("/bench.%s%d", letter, i)
+				if err = tree.Put(name, strings.NewReader(text+"\n"), fs.Attr{Perm: 0o644}); err != nil {
+					break
+				}
+			}
+		}
+		if err == nil {
+			err = tree.Sync()
+		}
+	}
+	if closeErr := set.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
