@@ -186,19 +186,25 @@ func (f *FS) Free() (blocks, inodes int, err error) {
 func (f *FS) FreeOrphans() ([]int, error) {
 	var gone []int
 	for ino := RootIno + 1; ino <= f.super.Inodes(); ino++ {
-		n, err := f.Inode(ino)
+		ok, err := f.FreeOrphan(ino)
 		if err != nil {
 			return gone, err
 		}
-		if n.Type() == 0 || n.Nlink > 0 {
-			continue
+		if ok {
+			gone = append(gone, ino)
 		}
-		if err := f.drop(ino, &n); err != nil {
-			return gone, err
-		}
-		gone = append(gone, ino)
 	}
 	return gone, nil
+}
+
+// FreeOrphan frees inode ino if it is in use and has no links, and says whether
+// it did.
+func (f *FS) FreeOrphan(ino int) (bool, error) {
+	n, err := f.Inode(ino)
+	if err != nil || n.Type() == 0 || n.Nlink > 0 {
+		return false, err
+	}
+	return true, f.drop(ino, &n)
 }
 
 // drop frees the blocks and the inode of a file without links.
