@@ -248,8 +248,14 @@ func (c *Checker) checkInode(ino int, mode uint16, d []byte) {
 		c.report(Problem{Kind: BadSize, Inode: ino, Detail: fmt.Sprintf("size %d", size)})
 		blocks = MaxFileBlocks // so as not to report every block as well
 	}
+	// Most files are short: look once whether anything follows three blocks.
+	const more = inodeAddr + 3*3
+	direct, indirect := NDirect, true
+	if quad(d[more:])|quad(d[more+8:])|quad(d[more+16:])|quad(d[inodeAddr+3*NAddr-8:]) == 0 {
+		direct, indirect = 3, false
+	}
 	past := int64(0) // blocks past the size
-	for i := range NDirect {
+	for i := range direct {
 		a := Addr3(d[inodeAddr+3*i:])
 		if a == 0 {
 			continue
@@ -261,7 +267,7 @@ func (c *Checker) checkInode(ino int, mode uint16, d []byte) {
 		}
 	}
 	first := int64(NDirect)
-	for depth := 1; depth <= 3; depth++ {
+	for depth := 1; depth <= 3 && indirect; depth++ {
 		if a := Addr3(d[inodeAddr+3*(NDirect+depth-1):]); a != 0 {
 			past += c.indirect(a, ino, depth, depth, first, blocks)
 		}
@@ -355,13 +361,14 @@ func (c *Checker) checkDir(d *dirRecord) {
 			if e == 0 {
 				continue
 			}
+			lo, hi := nameWords(slot[2:])
 			dot := 0
 			switch {
 			case slot[2] == '.' && slot[3] == 0:
 				dot = 1
 			case slot[2] == '.' && slot[3] == '.' && slot[4] == 0:
 				dot = 2
-			case !goodName(slot[2:]):
+			case !goodName(lo, hi):
 				c.report(Problem{Kind: BadName, Inode: d.ino, Detail: fmt.Sprintf("entry %q", direntName(slot))})
 			}
 			if dot == 1 {
@@ -374,7 +381,7 @@ func (c *Checker) checkDir(d *dirRecord) {
 				dotdots++
 				d.up = e
 			}
-			if c.names.add(slot[2:]) {
+			if c.names.add(lo, hi) {
 				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%q is there twice", direntName(slot))})
 			}
 			if e <= BadIno || e > c.inodes {
@@ -407,19 +414,32 @@ func (c *Checker) checkDir(d *dirRecord) {
 	}
 }
 
-// goodName reports whether a 14-byte name is one that a path can reach: with
-// something in it, without a slash, and NUL to the end after the first.
-func goodName(name []byte) bool {
-	end := NameMax
-	for i, ch := range name[:NameMax] {
-		if ch == '/' || ch != 0 && i > end {
-			return false
-		}
-		if ch == 0 {
-			end = min(end, i)
-		}
+// nameWords returns the 14 bytes of a name, the first ones lowest.
+func nameWords(name []byte) (lo, hi uint64) {
+	return quad(name), uint64(binary.LittleEndian.Uint32(name[8:])) | uint64(word(name[12:]))<<32
+}
+
+func quad(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
+
+// goodName reports whether a name is one that a path can reach: with something
+// in it, without a slash, and NUL to the end after the first NUL.
+func goodName(lo, hi uint64) bool {
+	const slashes = 0x2f2f2f2f2f2f2f2f
+	if zeroBytes(lo^slashes)|zeroBytes(hi^slashes) != 0 || lo&0xff == 0 {
+		return false
 	}
-	return end > 0
+	if z := zeroBytes(lo); z != 0 {
+		return hi == 0 && lo>>(bits.TrailingZeros64(z)&^7) == 0
+	}
+	// The upper two bytes of hi are zero, so there is a first zero.
+	return hi>>(bits.TrailingZeros64(zeroBytes(hi))&^7) == 0
+}
+
+// zeroBytes returns a word whose lowest set bit is in the first zero byte of v,
+// 0 when it has none.
+func zeroBytes(v uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return (v - ones) &^ v & tops
 }
 
 // dirBlock returns the block that holds file block lbn of a directory: 0 for a
@@ -771,10 +791,8 @@ func (t *nameTable) reset(n int) {
 	t.mask, t.left = uint32(size-1), n
 }
 
-// add adds a 14-byte name and reports whether it was there.
-func (t *nameTable) add(name []byte) bool {
-	lo := binary.LittleEndian.Uint64(name)
-	hi := uint64(binary.LittleEndian.Uint32(name[8:])) | uint64(word(name[12:]))<<32
+// add adds a name and reports whether it was there.
+func (t *nameTable) add(lo, hi uint64) bool {
 	h := (lo ^ hi*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
 	for i := uint32(h>>33) & t.mask; ; i = (i + 1) & t.mask {
 		s := &t.slots[i]

@@ -17,8 +17,13 @@ type Device interface {
 	WriteBlock(n int, p []byte) error
 }
 
-// ErrReadOnly is returned, wrapped, for a write to a device opened read-only.
-var ErrReadOnly = errors.New("opened read-only")
+var (
+	// ErrReadOnly is returned, wrapped, for a write to a device opened read-only.
+	ErrReadOnly = errors.New("opened read-only")
+	// ErrInUse is returned, wrapped, for a host file that another program has
+	// open and locked, such as a pack in a running machine.
+	ErrInUse = errors.New("in use by another program")
+)
 
 func rangeErr(what string, n, blocks int) error {
 	return fmt.Errorf("%s block %d: out of range (the device has %d blocks)", what, n, blocks)
@@ -80,6 +85,9 @@ type HostFile struct {
 // block that is not whole. With a given length, blocks past the end of the
 // file read as zeros and a write to one makes the file longer: emulators leave
 // off the part of a pack that was never written.
+//
+// It takes the advisory lock on the file, alone to write and shared to read, for
+// as long as the file is open.
 func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, error) {
 	if offset < 0 || blocks < 0 || offset > MaxBlocks || blocks > MaxBlocks {
 		return nil, fmt.Errorf("%s: a region at block %d of %d blocks: must be between 0 and %d", name, offset, blocks, MaxBlocks)
@@ -95,6 +103,11 @@ func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, er
 	st, err := f.Stat()
 	if err == nil && st.IsDir() {
 		err = fmt.Errorf("%s: is a directory, not a disk image", name)
+	}
+	if err == nil {
+		if err = lock(f, !readOnly); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	if err != nil {
 		f.Close()
@@ -115,9 +128,6 @@ func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, er
 	}
 	return &HostFile{f, name, offset, blocks, readOnly}, nil
 }
-
-// File returns the host file, for locks; its contents are the device's.
-func (h *HostFile) File() *os.File { return h.f }
 
 // Blocks implements Device.
 func (h *HostFile) Blocks() int { return h.blocks }

@@ -534,7 +534,6 @@ func TestHostFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
 	f, err := Mkfs(d, MkfsOptions{Time: testTime})
 	if err != nil {
 		t.Fatal(err)
@@ -545,6 +544,12 @@ func TestHostFile(t *testing.T) {
 	}
 	mustCheck(t, f)
 	if err := d.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenHostFile(name, 100, 300, true); !errors.Is(err, ErrInUse) {
+		t.Errorf("opened while it is being written: %v", err)
+	}
+	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
 	r, err := OpenHostFile(name, 100, 300, true)
@@ -565,8 +570,8 @@ func TestHostFile(t *testing.T) {
 	if err := r.ReadBlock(300, make([]byte, BlockSize)); err == nil {
 		t.Error("read past the region")
 	}
-	if err := d.WriteBlock(-1, make([]byte, BlockSize)); err == nil {
-		t.Error("write before the region")
+	if err := r.ReadBlock(-1, make([]byte, BlockSize)); err == nil {
+		t.Error("read before the region")
 	}
 	if s, err := OpenHostFile(name, 100, 0, true); err != nil {
 		t.Error(err)

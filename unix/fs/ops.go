@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -533,7 +534,9 @@ func (f *FS) Chtimes(path string, atime, mtime time.Time) error {
 // Walk calls fn for what path names and, below a directory, for everything in
 // it but "." and "..", a directory before its contents, in the order of the
 // entries. An error from fn ends the walk and is returned as it is. A directory
-// that comes up twice is an error: the tree is damaged and may have no end.
+// that comes up twice is an error, since the tree is damaged and may have no
+// end, and so is a name that no path can give: names that fn gets are safe to
+// use as names on the host, but for what its own system forbids.
 func (f *FS) Walk(path string, fn func(path string, st Stat) error) error {
 	st, err := f.Lookup(path)
 	if err != nil {
@@ -559,6 +562,9 @@ func (f *FS) walkTree(path string, st Stat, depth int, seen map[int]bool, fn fun
 			continue
 		}
 		sub := Join(path, e.Name)
+		if e.Name == "" || strings.Contains(e.Name, "/") {
+			return fail("look up", sub, fmt.Errorf("name %q: %w", e.Name, ErrDamaged))
+		}
 		n, err := f.used(e.Ino)
 		if err != nil {
 			return fail("look up", sub, err)

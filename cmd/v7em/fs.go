@@ -1,0 +1,977 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"v7em/journaldev"
+	v7fs "v7em/unix/fs"
+)
+
+// inconsistent ends `fs check` with status 1 when it has printed what is wrong.
+type inconsistent struct{}
+
+func (inconsistent) Error() string   { return "" }
+func (inconsistent) ExitStatus() int { return 1 }
+
+// fsRegion is the part of an image that a file system is in.
+type fsRegion struct{ offset, blocks int }
+
+func fsCommand() *cobra.Command {
+	var r fsRegion
+	cmd := &cobra.Command{
+		Use:   "fs",
+		Short: "Work on V7 file systems in disk images",
+		Long: `The fs commands make, change, read and check Seventh Edition file systems in disk
+images, without a running machine. Paths in an image start at its root, with or
+without a leading slash. An image that a machine has in use is refused.
+
+A command that changes an image writes nothing at all when it fails.
+
+A pack may be cut up: --offset says at which block of the image the file system
+begins. The file system itself says where it ends.`,
+		Example: `  v7em fs ls -l rk0.rk05 /etc
+  v7em fs put rk0.rk05 hello.c /tmp
+  v7em fs check rk0.rk05`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentFlags().IntVar(&r.offset, "offset", 0, "block of the image at which the file system begins")
+	cmd.PersistentFlags().IntVar(&r.blocks, "blocks", 0, "length of that part in blocks, when the image leaves off its unwritten end")
+	cmd.AddCommand(
+		fsMkfsCommand(&r), fsTarCommand(&r), fsLsCommand(&r), fsCatCommand(&r), fsPutCommand(&r), fsGetCommand(&r),
+		fsMkdirCommand(&r), fsMknodCommand(&r), fsRmCommand(&r), fsCheckCommand(&r),
+	)
+	return cmd
+}
+
+func (r *fsRegion) open(image string, readOnly bool) (*v7fs.HostFile, error) {
+	if r.offset < 0 || r.blocks < 0 {
+		return nil, usagef("--offset %d --blocks %d: must not be negative", r.offset, r.blocks)
+	}
+	d, err := v7fs.OpenHostFile(image, r.offset, r.blocks, readOnly)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%s: no such image", image)
+	}
+	return d, err
+}
+
+// read opens the file system for reading and calls fn with it.
+func (r *fsRegion) read(image string, fn func(v *v7fs.FS) error) error {
+	d, err := r.open(image, true)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	v, err := v7fs.Open(d)
+	if err == nil {
+		err = fn(v)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	return nil
+}
+
+// write opens the file system, calls fn with it, and makes durable what fn has
+// changed. When fn fails or the command is interrupted the image stays as it is.
+func (r *fsRegion) write(ctx context.Context, image string, fn func(v *v7fs.FS) error) error {
+	d, err := r.open(image, false)
+	if err != nil {
+		return err
+	}
+	cache := v7fs.NewCache(d)
+	v, err := v7fs.Open(cache)
+	if err == nil {
+		v.SetClock(time.Now())
+		err = fn(v)
+	}
+	if err == nil {
+		err = v.Sync()
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = cache.Flush()
+	}
+	if err == nil {
+		err = d.Sync()
+	}
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	return nil
+}
+
+// interruptible returns the command's standard input, of which a read ends when the
+// command is interrupted.
+func interruptible(cmd *cobra.Command) io.Reader {
+	return &contextReader{ctx: cmd.Context(), r: cmd.InOrStdin()}
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	type result struct {
+		p   []byte
+		err error
+	}
+	done := make(chan result, 1)
+	go func() { // it may outlive the call, so it has a buffer of its own
+		b := make([]byte, len(p))
+		n, err := c.r.Read(b)
+		done <- result{b[:n], err}
+	}()
+	select {
+	case <-c.ctx.Done():
+		return 0, c.ctx.Err()
+	case r := <-done:
+		return copy(p, r.p), r.err
+	}
+}
+
+// octalFlag is a flag for a mode, in octal.
+type octalFlag struct {
+	value uint16
+	set   bool
+}
+
+func (o *octalFlag) Set(s string) error {
+	v, err := strconv.ParseUint(s, 8, 16)
+	if err != nil || v > uint64(v7fs.ModePerm) {
+		return fmt.Errorf("%q: must be octal, at most 7777", s)
+	}
+	o.value, o.set = uint16(v), true
+	return nil
+}
+
+func (o *octalFlag) Type() string { return "octal" }
+
+func (o *octalFlag) String() string {
+	if !o.set && o.value == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%o", o.value)
+}
+
+// attrFlags are the options for what a new file gets.
+type attrFlags struct {
+	mode     octalFlag
+	uid, gid int16
+}
+
+func (a *attrFlags) add(f *pflag.FlagSet, mode uint16) {
+	a.mode.value = mode
+	f.Var(&a.mode, "mode", "permissions")
+	f.Int16Var(&a.uid, "uid", 0, "owner")
+	f.Int16Var(&a.gid, "gid", 0, "group")
+}
+
+func (a *attrFlags) attr() v7fs.Attr {
+	return v7fs.Attr{Perm: a.mode.value, UID: a.uid, GID: a.gid}
+}
+
+// number reads an argument that must be a number from lo to hi.
+func number(what, s string, lo, hi int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < lo || n > hi {
+		return 0, usagef("%s %q: must be a number from %d to %d", what, s, lo, hi)
+	}
+	return n, nil
+}
+
+func fsMkfsCommand(r *fsRegion) *cobra.Command {
+	o := v7fs.MkfsOptions{}
+	var interleave []int
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "mkfs IMAGE BLOCKS",
+		Short: "Make an empty file system of BLOCKS blocks",
+		Long: `Mkfs makes an empty V7 file system of BLOCKS blocks of 512 bytes. An image that does
+not exist yet is made as long as the smallest pack that has room, an RK05 (4872
+blocks) or an RP03 (81200), or longer if need be. What follows the file system on
+the pack stays free, for swap space or another file system.
+
+An image that exists keeps its length and all outside of the file system, boot block
+included. Since the file system in it is lost, --force is needed. The image is
+replaced only when the new one is complete.`,
+		Example: `  v7em fs mkfs rk1.rk05 4872
+  v7em fs mkfs --inodes 1000 --interleave 3,24 rk0.rk05 4000
+  v7em fs mkfs --offset 40600 --force rp0.rp03 40400`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			blocks, err := number("BLOCKS", args[1], 1, v7fs.MaxBlocks)
+			if err != nil {
+				return err
+			}
+			if cmd.Flags().Changed("interleave") {
+				if len(interleave) != 2 {
+					return usagef("--interleave takes two numbers, m,n")
+				}
+				o.M, o.N = interleave[0], interleave[1]
+			}
+			o.Blocks, o.Time = blocks, time.Now()
+			return r.mkfs(cmd.Context(), args[0], o, force)
+		},
+	}
+	cmd.Flags().IntVar(&o.Inodes, "inodes", 0, "number of inodes (default: 8 for every 25 blocks)")
+	cmd.Flags().IntSliceVar(&interleave, "interleave", nil, "order of the free list: m,n steps m blocks within every n (default 3,500)")
+	cmd.Flags().StringVar(&o.Name, "name", "", "name of the file system, at most 6 letters")
+	cmd.Flags().StringVar(&o.Pack, "pack", "", "name of the pack, at most 6 letters")
+	cmd.Flags().BoolVar(&force, "force", false, "replace what an existing image has there")
+	return cmd
+}
+
+// mkfs makes a file system in a copy of the image, or in a new one, that takes
+// the image's name when it is complete.
+func (r *fsRegion) mkfs(ctx context.Context, image string, o v7fs.MkfsOptions, force bool) (err error) {
+	if r.offset < 0 || r.blocks < 0 || r.offset > v7fs.MaxBlocks {
+		return usagef("--offset %d --blocks %d: must be from 0 to %d", r.offset, r.blocks, v7fs.MaxBlocks)
+	}
+	end := r.offset + o.Blocks
+	if real, err := filepath.EvalSymlinks(image); err == nil {
+		image = real
+	}
+	old, err := r.open(image, false)
+	exists := err == nil
+	switch {
+	case exists:
+		defer old.Close() // its lock is held until the new image is in place
+		if !force {
+			return fmt.Errorf("%s exists: give --force to lose the file system in it", image)
+		}
+		if old.Blocks() < o.Blocks {
+			return fmt.Errorf("%s: %d blocks at block %d do not fit: the image has %d there", image, o.Blocks, r.offset, old.Blocks())
+		}
+	default:
+		if _, serr := os.Lstat(image); !errors.Is(serr, fs.ErrNotExist) {
+			return err
+		}
+	}
+	temp, err := os.OpenFile(filepath.Join(filepath.Dir(image), fmt.Sprintf(".%s.%d.new", filepath.Base(image), os.Getpid())),
+		os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		var perr *fs.PathError
+		if errors.As(err, &perr) {
+			err = perr.Err // the name of the temporary file says nothing
+		}
+		return fmt.Errorf("%s: cannot be made: %w", image, err)
+	}
+	defer func() {
+		temp.Close()
+		if err != nil {
+			os.Remove(temp.Name())
+		}
+	}()
+	if exists {
+		err = copyHostFile(temp, image)
+	} else {
+		err = temp.Truncate(int64(packBlocks(end)) * v7fs.BlockSize)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := v7fs.OpenHostFile(temp.Name(), r.offset, o.Blocks, false)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, err := v7fs.Mkfs(d, o); err != nil {
+		return fmt.Errorf("%s: %w", image, err)
+	}
+	if err := d.Sync(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !exists {
+		// A link, unlike a rename, never replaces what has come in between.
+		if err := os.Link(temp.Name(), image); err == nil {
+			os.Remove(temp.Name())
+			return syncDir(filepath.Dir(image))
+		} else if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s: has just been made by another program", image)
+		}
+	}
+	if err := os.Rename(temp.Name(), image); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(image))
+}
+
+// packBlocks returns the length of a new image for so many blocks.
+func packBlocks(blocks int) int {
+	for _, k := range []journaldev.Kind{journaldev.RK05, journaldev.RP03} {
+		if blocks <= k.Blocks {
+			return k.Blocks
+		}
+	}
+	return blocks
+}
+
+func copyHostFile(to *os.File, from string) error {
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !st.Mode().IsRegular() {
+		return fmt.Errorf("%s: not a regular file", from)
+	}
+	if _, err := io.Copy(to, f); err != nil {
+		return err
+	}
+	return to.Chmod(st.Mode().Perm())
+}
+
+// syncDir makes a new name in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
+		return err
+	}
+	return nil
+}
+
+func fsTarCommand(r *fsRegion) *cobra.Command {
+	var into string
+	var verbose bool
+	cmd := &cobra.Command{
+		Use:   "tar IMAGE ARCHIVE",
+		Short: "Extract a tar archive into the file system",
+		Long: `Tar extracts an archive, such as V7's distribution, with permissions, owners, times
+and hard links. The archive is in V7's old format or in ustar format, plain or
+compressed by gzip; - is standard input. What is in the way is replaced, but for
+directories; missing directories are made.`,
+		Example: `  v7em fs mkfs rp0.rp03 80000 && v7em fs tar rp0.rp03 v7.tar.gz
+  tar --format=v7 -cf - src | v7em fs tar --into /usr/src rk1.rk05 -`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := interruptible(cmd)
+			if args[1] != "-" {
+				f, err := os.Open(args[1])
+				if err != nil {
+					return err
+				}
+				defer f.Close()
+				in = f
+			}
+			t, err := v7fs.NewTarReader(in)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[1], err)
+			}
+			var done v7fs.Extracted
+			err = r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+				done, err = v.Extract(t, v7fs.ExtractOptions{
+					Map: func(name string) (string, bool) { return path.Join("/", into, name), true },
+					Progress: func(h *v7fs.TarHeader, to string) {
+						if verbose {
+							fmt.Fprintln(cmd.OutOrStdout(), printable(to))
+						}
+					},
+				})
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d files, %d links, %d directories, %d devices, %d bytes\n",
+				done.Files, done.Links, done.Dirs, done.Devices, done.Bytes)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&into, "into", "/", "directory for the archive's tree")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "print the names")
+	return cmd
+}
+
+func fsLsCommand(r *fsRegion) *cobra.Command {
+	var o listing
+	cmd := &cobra.Command{
+		Use:   "ls IMAGE [PATH...]",
+		Short: "List files and directories",
+		Long:  `Ls lists files and the contents of directories, the root if none is given, sorted by name. Times are in UTC.`,
+		Example: `  v7em fs ls rk0.rk05
+  v7em fs ls -l rk0.rk05 /etc /dev
+  v7em fs ls -lR rk0.rk05`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths := args[1:]
+			if len(paths) == 0 {
+				paths = []string{"/"}
+			}
+			o.w = cmd.OutOrStdout()
+			return r.read(args[0], func(v *v7fs.FS) error {
+				for _, p := range paths {
+					if err := o.list(v, p, len(paths) > 1); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.long, "long", "l", false, "mode, links, owner, size or device, and time")
+	f.BoolVarP(&o.inode, "inode", "i", false, "inode numbers")
+	f.BoolVarP(&o.all, "all", "a", false, "the entries . and .. too")
+	f.BoolVarP(&o.recursive, "recursive", "R", false, "directories below too")
+	f.BoolVarP(&o.self, "directory", "d", false, "a directory itself, not its contents")
+	return cmd
+}
+
+// listing prints what ls does.
+type listing struct {
+	w                                 io.Writer
+	long, inode, all, recursive, self bool
+	printed                           bool
+}
+
+// list lists p; heading says that others are listed too.
+func (o *listing) list(v *v7fs.FS, p string, heading bool) error {
+	st, err := v.Lookup(p)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() || o.self {
+		return o.line(p, st)
+	}
+	if !o.recursive {
+		return o.dir(v, p, heading)
+	}
+	return v.Walk(p, func(dir string, st v7fs.Stat) error {
+		if !st.IsDir() {
+			return nil
+		}
+		return o.dir(v, dir, true)
+	})
+}
+
+func (o *listing) dir(v *v7fs.FS, dir string, heading bool) error {
+	list, err := v.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(list, func(a, b v7fs.Dirent) int { return strings.Compare(a.Name, b.Name) })
+	if heading {
+		if o.printed {
+			fmt.Fprintln(o.w)
+		}
+		fmt.Fprintf(o.w, "%s:\n", printable(dir))
+	}
+	o.printed = true
+	for _, e := range list {
+		if !o.all && (e.Name == "." || e.Name == "..") {
+			continue
+		}
+		n, err := v.Inode(e.Ino)
+		if err != nil && !errors.Is(err, v7fs.ErrDamaged) {
+			return fmt.Errorf("%s: %w", v7fs.Join(dir, e.Name), err)
+		}
+		// An inode number out of range is listed too, as an inode of no type.
+		if err := o.line(e.Name, v7fs.Stat{Ino: e.Ino, Inode: n}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *listing) line(name string, st v7fs.Stat) error {
+	o.printed = true
+	s := ""
+	if o.inode {
+		s = fmt.Sprintf("%5d ", st.Ino)
+	}
+	if o.long {
+		size := fmt.Sprintf("%8d", st.Size)
+		if st.IsDevice() {
+			major, minor := st.Device()
+			size = fmt.Sprintf("%4d,%3d", major, minor)
+		}
+		s += fmt.Sprintf("%s %3d %3d %3d %s %s ", modeString(st.Mode), st.Nlink, st.UID, st.GID, size,
+			v7fs.UnixTime(st.MTime).Format("2006-01-02 15:04"))
+	}
+	_, err := fmt.Fprintf(o.w, "%s%s\n", s, printable(name))
+	return err
+}
+
+// modeString returns a mode as ls shows it.
+func modeString(mode uint16) string {
+	b := []byte("?rwxrwxrwx")
+	switch mode & v7fs.ModeType {
+	case v7fs.ModeRegular:
+		b[0] = '-'
+	case v7fs.ModeDir:
+		b[0] = 'd'
+	case v7fs.ModeChar:
+		b[0] = 'c'
+	case v7fs.ModeBlock:
+		b[0] = 'b'
+	}
+	for i := range 9 {
+		if mode>>(8-i)&1 == 0 {
+			b[1+i] = '-'
+		}
+	}
+	for _, x := range []struct {
+		bit      uint16
+		at       int
+		low, cap byte
+	}{{v7fs.ModeSetUID, 3, 's', 'S'}, {v7fs.ModeSetGID, 6, 's', 'S'}, {v7fs.ModeSticky, 9, 't', 'T'}} {
+		if mode&x.bit == 0 {
+			continue
+		}
+		if b[x.at] == 'x' {
+			b[x.at] = x.low
+		} else {
+			b[x.at] = x.cap
+		}
+	}
+	return string(b)
+}
+
+// printable returns a name from an image with what could upset a terminal
+// replaced by question marks.
+func printable(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		if c < ' ' || c > '~' {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func fsCatCommand(r *fsRegion) *cobra.Command {
+	return &cobra.Command{
+		Use:     "cat IMAGE PATH...",
+		Short:   "Print files",
+		Long:    `Cat writes the contents of files to standard output, as they are.`,
+		Example: `  v7em fs cat rk0.rk05 /etc/passwd`,
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.read(args[0], func(v *v7fs.FS) error {
+				for _, p := range args[1:] {
+					if err := catFile(cmd.OutOrStdout(), v, p); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+}
+
+// catFile copies a regular file to w.
+func catFile(w io.Writer, v *v7fs.FS, p string) error {
+	f, err := v.Open(p)
+	if err != nil {
+		return err
+	}
+	if st := f.Stat(); st.IsDir() {
+		return fmt.Errorf("%s: %w", p, v7fs.ErrIsDir)
+	}
+	if _, err = io.Copy(w, f); err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	return nil
+}
+
+func fsPutCommand(r *fsRegion) *cobra.Command {
+	var a attrFlags
+	var recursive bool
+	cmd := &cobra.Command{
+		Use:   "put IMAGE FILE... PATH",
+		Short: "Copy host files into the file system",
+		Long: `Put copies files of the host into the file system: to PATH, or into it if it is a
+directory. A file that is there is replaced. FILE - is standard input. Permissions
+and times are the host file's if --mode is not given, the owner is root if --uid and
+--gid are not. Names have at most 14 letters in V7.`,
+		Example: `  v7em fs put rk0.rk05 hello.c notes.txt /tmp
+  echo hello | v7em fs put rk0.rk05 - /etc/motd
+  v7em fs put -r rk1.rk05 src /`,
+		Args: cobra.MinimumNArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			files, dest := args[1:len(args)-1], args[len(args)-1]
+			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+				st, err := v.Lookup(dest)
+				if err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+				isDir := err == nil && st.IsDir()
+				if len(files) > 1 && !isDir {
+					return fmt.Errorf("%s: %w, for more than one file", dest, v7fs.ErrNotDir)
+				}
+				for _, f := range files {
+					to := dest
+					if isDir {
+						if f == "-" {
+							return fmt.Errorf("%s: %w: name the file for standard input", dest, v7fs.ErrIsDir)
+						}
+						abs, err := filepath.Abs(f) // so that . has a name too
+						if err != nil {
+							return err
+						}
+						to = v7fs.Join(dest, filepath.Base(abs))
+					}
+					if err := a.put(interruptible(cmd), v, f, to, recursive); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	a.add(cmd.Flags(), 0)
+	cmd.Flags().Lookup("mode").Usage = "permissions (default: the host file's)"
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "directories with all that is in them")
+	return cmd
+}
+
+// put copies the host file or directory name to the path to.
+func (a *attrFlags) put(stdin io.Reader, v *v7fs.FS, name, to string, recursive bool) error {
+	attr := a.attr()
+	if name == "-" {
+		if !a.mode.set {
+			attr.Perm = 0o644
+		}
+		_, err := v.Put(to, stdin, attr)
+		return err
+	}
+	st, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !a.mode.set {
+		attr.Perm = uint16(st.Mode().Perm())
+	}
+	attr.MTime = st.ModTime()
+	switch {
+	case st.IsDir() && !recursive:
+		return fmt.Errorf("%s: is a directory: give -r to copy it with all that is in it", name)
+	case !st.IsDir() && !st.Mode().IsRegular():
+		return fmt.Errorf("%s: neither a file nor a directory", name)
+	case !st.IsDir():
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = v.Put(to, f, attr)
+		return err
+	}
+	if a.mode.set { // it is meant for the files
+		attr.Perm = uint16(st.Mode().Perm())
+	}
+	if err := v.MkdirAll(to, attr); err != nil {
+		return err
+	}
+	list, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		host := filepath.Join(name, e.Name())
+		if e.Type()&fs.ModeSymlink != 0 {
+			// Followed for files only, so that no loop is.
+			if st, err := os.Stat(host); err == nil && st.IsDir() {
+				return fmt.Errorf("%s: a symbolic link to a directory, which V7 cannot have", host)
+			}
+		}
+		if err := a.put(stdin, v, host, v7fs.Join(to, e.Name()), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fsGetCommand(r *fsRegion) *cobra.Command {
+	var recursive bool
+	cmd := &cobra.Command{
+		Use:   "get IMAGE PATH... FILE",
+		Short: "Copy files out of the file system",
+		Long: `Get copies files out of the image: to FILE, or into it if it is a directory. FILE - is
+standard output. Permissions and times go with them. A file appears under its name
+when it is complete.`,
+		Example: `  v7em fs get rk0.rk05 /etc/passwd /etc/rc .
+  v7em fs get -r rk0.rk05 /etc etc.copy`,
+		Args: cobra.MinimumNArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths, dest := args[1:len(args)-1], args[len(args)-1]
+			st, err := os.Stat(dest)
+			isDir := err == nil && st.IsDir()
+			if len(paths) > 1 && !isDir && dest != "-" {
+				return fmt.Errorf("%s: not a directory, for more than one file", dest)
+			}
+			return r.read(args[0], func(v *v7fs.FS) error {
+				for _, p := range paths {
+					if dest == "-" {
+						if err := catFile(cmd.OutOrStdout(), v, p); err != nil {
+							return err
+						}
+						continue
+					}
+					to := dest
+					if base := path.Base(path.Clean("/" + p)); isDir && base != "/" {
+						to = filepath.Join(dest, base)
+					}
+					if err := get(v, p, to, recursive, cmd.ErrOrStderr()); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "directories with all that is in them")
+	return cmd
+}
+
+// get copies the file or tree at p to the host's file to. In a tree, devices are
+// left out with a word to w.
+func get(v *v7fs.FS, p, to string, recursive bool, w io.Writer) error {
+	st, err := v.Lookup(p)
+	if err != nil {
+		return err
+	}
+	if !st.IsDir() {
+		return getFile(v, p, st, to)
+	}
+	if !recursive {
+		return fmt.Errorf("%s: %w: give -r to copy it with all that is in it", p, v7fs.ErrIsDir)
+	}
+	return v.Walk(p, func(at string, st v7fs.Stat) error {
+		host := filepath.Join(to, filepath.FromSlash(strings.TrimPrefix(at, p)))
+		switch {
+		case st.IsDir():
+			if err := os.Mkdir(host, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			return nil
+		case st.Type() != v7fs.ModeRegular:
+			fmt.Fprintf(w, "v7em: %s: a device, left out\n", printable(at))
+			return nil
+		}
+		return getFile(v, at, st, host)
+	})
+}
+
+func getFile(v *v7fs.FS, p string, st v7fs.Stat, to string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(to), ".v7em-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close()
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if err := catFile(f, v, p); err != nil {
+		return err
+	}
+	if err := f.Chmod(fs.FileMode(st.Mode & 0o777)); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	mtime := v7fs.UnixTime(st.MTime)
+	if err := os.Chtimes(f.Name(), mtime, mtime); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), to)
+}
+
+func fsMkdirCommand(r *fsRegion) *cobra.Command {
+	var a attrFlags
+	var parents bool
+	cmd := &cobra.Command{
+		Use:   "mkdir IMAGE PATH...",
+		Short: "Make directories",
+		Example: `  v7em fs mkdir rk0.rk05 /usr/local
+  v7em fs mkdir -p --mode 777 rk0.rk05 /usr/spool/uucp`,
+		Long: `Mkdir makes directories, each with its . and .. entries.`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+				for _, p := range args[1:] {
+					mk := v.Mkdir
+					if parents {
+						mk = v.MkdirAll
+					}
+					if err := mk(p, a.attr()); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	a.add(cmd.Flags(), 0o755)
+	cmd.Flags().BoolVarP(&parents, "parents", "p", false, "missing directories above too; one that is there is no error")
+	return cmd
+}
+
+func fsMknodCommand(r *fsRegion) *cobra.Command {
+	var a attrFlags
+	cmd := &cobra.Command{
+		Use:   "mknod IMAGE PATH b|c MAJOR MINOR",
+		Short: "Make a device node",
+		Long:  `Mknod makes a node for a block device (b) or a character device (c) with the given numbers, each from 0 to 255.`,
+		Example: `  v7em fs mknod rk0.rk05 /dev/rk1 b 0 1
+  v7em fs mknod --mode 622 rk0.rk05 /dev/console c 0 0`,
+		Args: cobra.ExactArgs(5),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			mode := v7fs.ModeBlock
+			switch args[2] {
+			case "b":
+			case "c":
+				mode = v7fs.ModeChar
+			default:
+				return usagef("type %q: must be b or c", args[2])
+			}
+			major, err := number("MAJOR", args[3], 0, 255)
+			if err != nil {
+				return err
+			}
+			minor, err := number("MINOR", args[4], 0, 255)
+			if err != nil {
+				return err
+			}
+			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+				return v.Mknod(args[1], mode, major, minor, a.attr())
+			})
+		},
+	}
+	a.add(cmd.Flags(), 0o644)
+	return cmd
+}
+
+func fsRmCommand(r *fsRegion) *cobra.Command {
+	var recursive, force bool
+	cmd := &cobra.Command{
+		Use:   "rm IMAGE PATH...",
+		Short: "Remove files and directories",
+		Long:  `Rm removes names and, with the last one, the file. If one of the PATHs cannot be removed none is.`,
+		Example: `  v7em fs rm rk0.rk05 /tmp/core
+  v7em fs rm -rf rk0.rk05 /usr/games`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+				for _, p := range args[1:] {
+					st, err := v.Lookup(p)
+					if force && errors.Is(err, fs.ErrNotExist) {
+						continue
+					}
+					switch {
+					case err != nil:
+					case st.IsDir() && !recursive:
+						err = fmt.Errorf("%s: %w: give -r to remove it with all that is in it", p, v7fs.ErrIsDir)
+					case st.Ino == v7fs.RootIno:
+						err = fmt.Errorf("%s: the root cannot be removed", p)
+					default:
+						err = v.RemoveAll(p)
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "directories with all that is in them")
+	cmd.Flags().BoolVarP(&force, "force", "f", false, "what is not there is no error")
+	return cmd
+}
+
+func fsCheckCommand(r *fsRegion) *cobra.Command {
+	var asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "check IMAGE",
+		Short: "Check a file system for inconsistencies",
+		Long: `Check looks for all that can be wrong with a file system: blocks used twice, used and
+free, missing or out of range; the free chain; link counts against entries; . and ..;
+inodes without entries and entries without inodes. It prints a line for each problem,
+which begins with "harmful" (data can be lost or mixed up when the file system is
+used) or "harmless" (only space is lost, or what was lost anyway), and a summary.
+It changes nothing.
+
+The status is 0 when nothing is wrong and 1 otherwise.`,
+		Example: `  v7em fs check rk0.rk05
+  v7em fs check --json rk0.rk05 | jq .harmful`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 {
+				return usagef("--max %d: must be at least 1", limit)
+			}
+			d, err := r.open(args[0], true)
+			if err != nil {
+				return err
+			}
+			defer d.Close()
+			c := v7fs.Checker{Max: limit}
+			report := c.Check(d)
+			out := cmd.OutOrStdout()
+			if asJSON {
+				enc := json.NewEncoder(out)
+				enc.SetIndent("", "  ")
+				err = enc.Encode(struct {
+					Image string `json:"image"`
+					Clean bool   `json:"clean"`
+					*v7fs.Report
+				}{args[0], report.Clean(), report})
+			} else {
+				for _, p := range report.Problems {
+					fmt.Fprintln(out, p)
+				}
+				if more := report.Harmful + report.Harmless - len(report.Problems); more > 0 {
+					fmt.Fprintf(out, "and %d more\n", more)
+				}
+				_, err = fmt.Fprintf(out, "%s: %v\n", args[0], report)
+			}
+			if err != nil {
+				return err
+			}
+			if !report.Clean() {
+				return inconsistent{}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as JSON")
+	cmd.Flags().IntVar(&limit, "max", v7fs.DefaultMaxProblems, "problems to print")
+	return cmd
+}
