@@ -44,10 +44,11 @@ long SIMH took.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := c.Machine()
+			m, err := newMachine(c, 0)
 			if err != nil {
 				return err
 			}
+			cfg := m.Config()
 			engines := []bench.Engine{bench.Here{Config: cfg}}
 			if sim != "" {
 				path, err := bench.FindSIMH(sim)
