@@ -192,6 +192,17 @@ func (a *attrFlags) attr() v7fs.Attr {
 	return v7fs.Attr{Perm: a.mode.value, UID: a.uid, GID: a.gid}
 }
 
+// fsArgs checks the number of arguments; high -1 is any number. The error says how
+// the command is used.
+func fsArgs(low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < low || high >= 0 && len(args) > high {
+			return usagef("usage: %s", cmd.UseLine())
+		}
+		return nil
+	}
+}
+
 // number reads an argument that must be a number from lo to hi.
 func number(what, s string, lo, hi int) (int, error) {
 	n, err := strconv.Atoi(s)
@@ -219,7 +230,7 @@ replaced only when the new one is complete.`,
 		Example: `  v7em fs mkfs rk1.rk05 4872
   v7em fs mkfs --inodes 1000 --interleave 3,24 rk0.rk05 4000
   v7em fs mkfs --offset 40600 --force rp0.rp03 40400`,
-		Args: cobra.ExactArgs(2),
+		Args: fsArgs(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			blocks, err := number("BLOCKS", args[1], 1, v7fs.MaxBlocks)
 			if err != nil {
@@ -375,7 +386,7 @@ compressed by gzip; - is standard input. What is in the way is replaced, but for
 directories; missing directories are made.`,
 		Example: `  v7em fs mkfs rp0.rp03 80000 && v7em fs tar rp0.rp03 v7.tar.gz
   tar --format=v7 -cf - src | v7em fs tar --into /usr/src rk1.rk05 -`,
-		Args: cobra.ExactArgs(2),
+		Args: fsArgs(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := interruptible(cmd)
 			if args[1] != "-" {
@@ -424,7 +435,7 @@ func fsLsCommand(r *fsRegion) *cobra.Command {
 		Example: `  v7em fs ls rk0.rk05
   v7em fs ls -l rk0.rk05 /etc /dev
   v7em fs ls -lR rk0.rk05`,
-		Args: cobra.MinimumNArgs(1),
+		Args: fsArgs(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths := args[1:]
 			if len(paths) == 0 {
@@ -578,7 +589,7 @@ func fsCatCommand(r *fsRegion) *cobra.Command {
 		Short:   "Print files",
 		Long:    `Cat writes the contents of files to standard output, as they are.`,
 		Example: `  v7em fs cat rk0.rk05 /etc/passwd`,
-		Args:    cobra.MinimumNArgs(2),
+		Args:    fsArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.read(args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -620,7 +631,7 @@ and times are the host file's if --mode is not given, the owner is root if --uid
 		Example: `  v7em fs put rk0.rk05 hello.c notes.txt /tmp
   echo hello | v7em fs put rk0.rk05 - /etc/motd
   v7em fs put -r rk1.rk05 src /`,
-		Args: cobra.MinimumNArgs(3),
+		Args: fsArgs(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, dest := args[1:len(args)-1], args[len(args)-1]
 			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
@@ -725,7 +736,7 @@ standard output. Permissions and times go with them. A file appears under its na
 when it is complete.`,
 		Example: `  v7em fs get rk0.rk05 /etc/passwd /etc/rc .
   v7em fs get -r rk0.rk05 /etc etc.copy`,
-		Args: cobra.MinimumNArgs(3),
+		Args: fsArgs(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths, dest := args[1:len(args)-1], args[len(args)-1]
 			st, err := os.Stat(dest)
@@ -822,7 +833,7 @@ func fsMkdirCommand(r *fsRegion) *cobra.Command {
 		Example: `  v7em fs mkdir rk0.rk05 /usr/local
   v7em fs mkdir -p --mode 777 rk0.rk05 /usr/spool/uucp`,
 		Long: `Mkdir makes directories, each with its . and .. entries.`,
-		Args: cobra.MinimumNArgs(2),
+		Args: fsArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -851,7 +862,7 @@ func fsMknodCommand(r *fsRegion) *cobra.Command {
 		Long:  `Mknod makes a node for a block device (b) or a character device (c) with the given numbers, each from 0 to 255.`,
 		Example: `  v7em fs mknod rk0.rk05 /dev/rk1 b 0 1
   v7em fs mknod --mode 622 rk0.rk05 /dev/console c 0 0`,
-		Args: cobra.ExactArgs(5),
+		Args: fsArgs(5, 5),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			mode := v7fs.ModeBlock
 			switch args[2] {
@@ -886,7 +897,7 @@ func fsRmCommand(r *fsRegion) *cobra.Command {
 		Long:  `Rm removes names and, with the last one, the file. If one of the PATHs cannot be removed none is.`,
 		Example: `  v7em fs rm rk0.rk05 /tmp/core
   v7em fs rm -rf rk0.rk05 /usr/games`,
-		Args: cobra.MinimumNArgs(2),
+		Args: fsArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -932,7 +943,7 @@ It changes nothing.
 The status is 0 when nothing is wrong and 1 otherwise.`,
 		Example: `  v7em fs check rk0.rk05
   v7em fs check --json rk0.rk05 | jq .harmful`,
-		Args: cobra.ExactArgs(1),
+		Args: fsArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usagef("--max %d: must be at least 1", limit)
