@@ -81,9 +81,15 @@ func (c Config) Check() error {
 	case model != 0 && set.Model(model) != model:
 		return fmt.Errorf("model %d: V7 runs from %s disks on a %d only", c.Model, strings.ToUpper(c.Disk), set.Model(model))
 	}
-	_, err = c.Machine()
+	m, err := c.Machine()
+	if err == nil && m.Memory > maxMemory {
+		err = fmt.Errorf("memory %s: V7 does not come up with more than 2M", c.Memory)
+	}
 	return err
 }
+
+// maxMemory is what V7 can count in bytes of its own.
+const maxMemory = 2 << 20
 
 // Set returns the disks to boot from.
 func (c Config) Set() (*Set, error) {

@@ -51,9 +51,6 @@ func Install(ctx context.Context, o InstallOptions) error {
 		dir = real
 	}
 	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o777); err != nil {
-		return err
-	}
 	if err := clearLeftovers(parent, dir); err != nil {
 		return err
 	}
@@ -67,6 +64,9 @@ func Install(ctx context.Context, o InstallOptions) error {
 		return err
 	}
 
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return err
+	}
 	tmp := filepath.Join(parent, newPrefix+filepath.Base(dir)+"-"+rand.Text())
 	if err := os.Mkdir(tmp, 0o777); err != nil {
 		return err
