@@ -182,7 +182,7 @@ func (f *FS) Free() (blocks, inodes int, err error) {
 
 // FreeOrphans frees every inode in use that has no links and no business
 // being there: files that were removed while open, and pipes. It returns their
-// numbers. Inode 1 is left alone.
+// numbers. Inode 1 is left alone. Link counts must be right: see Check.
 func (f *FS) FreeOrphans() ([]int, error) {
 	var gone []int
 	for ino := RootIno + 1; ino <= f.super.Inodes(); ino++ {
