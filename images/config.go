@@ -57,7 +57,7 @@ func LoadConfig(dir string) (Config, error) {
 		return c, fmt.Errorf("%s line %d: %s", path, perr.Position.Line, perr.Message)
 	}
 	if err != nil {
-		return c, err
+		return c, fmt.Errorf("%s: %w", path, err)
 	}
 	if extra := md.Undecoded(); len(extra) > 0 {
 		return c, fmt.Errorf("%s: unknown setting %q", path, extra[0].String())
@@ -79,7 +79,7 @@ func (c Config) Check() error {
 	case model != 0 && model != machine.PDP1145 && model != machine.PDP1170:
 		return fmt.Errorf("model %d: must be 70 or 45", c.Model)
 	case model != 0 && set.Model(model) != model:
-		return fmt.Errorf("model %d: V7 runs from %s disks on a %d only", c.Model, strings.ToUpper(c.Disk), set.Model(model))
+		return fmt.Errorf("model %d: V7 runs from %s disks on an %v only", c.Model, strings.ToUpper(c.Disk), set.Model(model))
 	}
 	m, err := c.Machine()
 	if err == nil && m.Memory > maxMemory {

@@ -116,7 +116,9 @@ func wrapper(mounts []Mount, token string) string {
 	line("stty raw -echo -lcase")
 	line("echo -n '%s'", mark(token, begin))
 	line("sh %s </dev/null", scriptFile)
-	line("echo '%s'$?", mark(token, end))
+	line("s=$?")
+	line("stty raw -echo -lcase") // the script may have changed it
+	line("echo '%s'$s", mark(token, end))
 	line("sync")
 	line("sync")
 	line("echo '%s'", mark(token, synced))
