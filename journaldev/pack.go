@@ -43,9 +43,15 @@ func (e *SizeError) Error() string {
 type Options struct {
 	Unit     string // the drive's name for messages, "rk0"
 	ReadOnly bool   // mount it write-protected
+
+	Sync SyncMethod // how written blocks are made durable, empty for fdatasync
+
+	// WriteThrough makes every block that a guest writes durable before the drive
+	// says that it is written. It means nothing for a Volume.
+	WriteThrough bool
 }
 
-// Pack is a host file mounted in a drive. All of it is kept in memory, as a
+// Pack is a host file mounted in a drive, without a journal. All of it is kept in memory, as a
 // copy-on-write store, so that a machine with its disks clones in microseconds;
 // every write goes to the host file first. A write that fails is final: the
 // drive gets the error, the pack is read-only from then on, and Err tells why.
@@ -56,19 +62,52 @@ type Pack struct {
 	back     *backing
 	kind     Kind
 	readOnly bool
+	through  bool // sync every write
+	recovery Recovery
 }
 
 // Open opens the image at path as a pack of the given kind and takes the
 // advisory lock on it. A file of another length is refused with a *SizeError, one
 // that is in use with a *BusyError; neither changes anything. A file that this
-// user may not write is opened write-protected.
+// user may not write is opened write-protected. What a journal beside the image has
+// is brought home first or, if the pack is only read, put over it in memory.
 func Open(path string, kind Kind, o Options) (*Pack, error) {
+	f, readOnly, err := openImage(path, kind, o)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pack{kind: kind, readOnly: readOnly, through: o.WriteThrough}
+	if !readOnly {
+		p.recovery, err = settleOpen(f, path, false, false, emptied)
+	}
+	var file File = osFile{f}
+	if err == nil && !readOnly {
+		if file, err = openMethod(f, o.Sync); err != nil {
+			err = &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
+		}
+	}
+	if err == nil {
+		p.back = &backing{f: file, path: path, unit: o.Unit}
+		var seen Recovery
+		p.store, seen, err = loadThrough(f, path, kind.Blocks, o.Unit)
+		if readOnly {
+			p.recovery = seen
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// openImage opens the file of a pack, of any kind if that is zero, and locks it. readOnly says that it was opened
+// to be read only, by wish or because this user may not write it.
+func openImage(path string, kind Kind, o Options) (f *os.File, readOnly bool, err error) {
 	wrap := func(op string, err error) error {
 		return &Error{Op: op, Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
-	readOnly := o.ReadOnly
-	var f *os.File
-	var err error
+	readOnly = o.ReadOnly
 	if !readOnly {
 		f, err = os.OpenFile(path, os.O_RDWR, 0)
 		readOnly = errors.Is(err, fs.ErrPermission) || isReadOnlyFS(err)
@@ -77,7 +116,7 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 		f, err = os.Open(path)
 	}
 	if err != nil {
-		return nil, wrap("open", err)
+		return nil, false, wrap("open", err)
 	}
 	st, err := f.Stat()
 	switch {
@@ -85,26 +124,16 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 		err = wrap("open", err)
 	case !st.Mode().IsRegular():
 		err = wrap("open", errors.New("not a regular file"))
-	case st.Size() != kind.Bytes():
+	case kind != Kind{} && st.Size() != kind.Bytes():
 		err = &SizeError{Path: path, Kind: kind, Size: st.Size()}
 	default:
 		err = lockFile(f, path, !readOnly)
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, false, err
 	}
-	p := &Pack{
-		store:    block.NewStore(kind.Blocks),
-		back:     &backing{f: osFile{f}, path: path, unit: o.Unit},
-		kind:     kind,
-		readOnly: readOnly,
-	}
-	if err := p.store.Load(f); err != nil {
-		f.Close()
-		return nil, wrap("read", err)
-	}
-	return p, nil
+	return f, readOnly, nil
 }
 
 // Path returns the name of the host file.
@@ -115,6 +144,9 @@ func (p *Pack) Kind() Kind { return p.kind }
 
 // Blocks returns the number of blocks.
 func (p *Pack) Blocks() int { return p.store.Blocks() }
+
+// Recovery tells what a journal beside the image had to say.
+func (p *Pack) Recovery() Recovery { return p.recovery }
 
 // ReadOnly says whether the drive's write-protect switch is on: the file was
 // opened so, or a write to it has failed.
@@ -141,6 +173,11 @@ func (p *Pack) WriteBlock(n int, buf []byte) error {
 	}
 	if err := p.back.writeBlock(n, buf); err != nil {
 		return err
+	}
+	if p.through {
+		if err := p.back.sync(); err != nil {
+			return err
+		}
 	}
 	return p.store.WriteBlock(n, buf)
 }

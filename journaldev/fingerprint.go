@@ -1,0 +1,68 @@
+package journaldev
+
+import (
+	"crypto/sha256"
+
+	"v7em/block"
+)
+
+// fingerprint is a sum over the contents of a pack's blocks that is kept up block
+// by block. Every commit mark carries it, so recovery can tell that an image with
+// the journal's blocks put over it is exactly what was committed: a journal of
+// another pack, an image that another program has changed, a write that never
+// arrived all give another sum.
+type fingerprint struct {
+	sums   []uint64 // of the blocks that count; 0 for the others
+	counts []bool   // which blocks count
+}
+
+// counting returns which blocks of a store count: those outside the swap space
+// and, if ordered, only those that something uses (and then uses is needed).
+func counting(blocks int, l Layout, ordered bool, uses []use) []bool {
+	counts := make([]bool, blocks)
+	for n := range counts {
+		counts[n] = !l.Swap.Has(n) && (!ordered || uses[n] != useNone)
+	}
+	return counts
+}
+
+// update makes f that of the store, of which the blocks for which changed is true
+// may differ from those that f was made of, and returns what describes the pack
+// now. The zero fingerprint was made of nothing; then changed is not asked.
+func (f *fingerprint) update(s *block.Store, l Layout, ordered bool, uses []use, changed func(n int) bool) packState {
+	counts := counting(s.Blocks(), l, ordered, uses)
+	if f.sums == nil {
+		f.sums, f.counts = make([]uint64, s.Blocks()), make([]bool, s.Blocks())
+	}
+	var total uint64
+	for n, c := range counts {
+		switch {
+		case !c:
+			f.sums[n] = 0
+		case !f.counts[n] || changed(n):
+			f.sums[n] = blockSum(s, n)
+		}
+		total += f.sums[n]
+	}
+	f.counts = counts
+	return packState{fingerprint: total, ordered: ordered, layout: l}
+}
+
+// blockSum returns a block's part of the sum.
+func blockSum(s *block.Store, n int) uint64 {
+	var b [8 + block.Size]byte
+	le.PutUint64(b[:], uint64(n))
+	s.ReadBlock(n, b[8:])
+	sum := sha256.Sum256(b[:])
+	return le.Uint64(sum[:])
+}
+
+// stateOf returns what describes a store whose layout and flags are those of s.
+func stateOf(store *block.Store, s packState) packState {
+	var uses []use
+	if s.ordered {
+		uses = survey(store, s.layout)
+	}
+	var f fingerprint
+	return f.update(store, s.layout, s.ordered, uses, nil)
+}

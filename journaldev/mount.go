@@ -1,0 +1,266 @@
+package journaldev
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"v7em/block"
+)
+
+// withDefaults fills in what is not set.
+func (o VolumeOptions) withDefaults() (VolumeOptions, error) {
+	if o.Data == "" {
+		o.Data = DataJournal
+	}
+	if o.Transactions == 0 {
+		o.Transactions = DefaultTransactions
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Layout == nil {
+		o.Layout = Detect
+	}
+	if o.Wrap == nil {
+		o.Wrap = func(_ string, f File) File { return f }
+	}
+	switch {
+	case o.JournalSize != 0 && (o.JournalSize < MinJournalSize || o.JournalSize > ringOffset+maxRing*sectorSize):
+		return o, fmt.Errorf("a journal of %d bytes: it must have %d KB to %d MB", o.JournalSize, MinJournalSize>>10, maxRing*sectorSize>>20)
+	case o.Transactions < 2:
+		return o, fmt.Errorf("%d transactions: there must be at least 2", o.Transactions)
+	}
+	return o, nil
+}
+
+// ringFor returns the sectors in the ring of a journal of a size, 0 for the
+// default.
+func ringFor(size int64) int {
+	if size == 0 {
+		size = DefaultJournalSize
+	}
+	return int((size - ringOffset) / sectorSize)
+}
+
+// OpenVolume opens the image at path as a pack of the given kind with its journal,
+// which it makes if there is none, recovers what the journal has, and takes the
+// lock on the image. Errors are as for Open, and those of the journal, which wrap
+// ErrJournal or ErrForeign. Opened to be read only, nothing is written: the volume
+// shows the pack as it will be once it is recovered.
+func OpenVolume(path string, kind Kind, o VolumeOptions) (*Volume, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	f, readOnly, err := openImage(path, kind, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	v, err := openVolume(f, path, kind, readOnly, o)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptions) (*Volume, error) {
+	if readOnly {
+		store, rec, err := loadThrough(f, path, kind.Blocks, o.Unit)
+		if err != nil {
+			return nil, err
+		}
+		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, view: store}
+		v.home = &backing{f: osFile{f}, path: path, unit: o.Unit}
+		return v, nil
+	}
+	name := JournalPath(path)
+	jf, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = createJournal(name, kind.Blocks, ringFor(o.JournalSize)); err == nil {
+			jf, err = os.OpenFile(name, os.O_RDWR, 0)
+		}
+	}
+	if err != nil {
+		return nil, &Error{Op: "open", Unit: o.Unit, Path: name, Block: -1, Err: err}
+	}
+	journal, err := openMethod(jf, o.Sync)
+	if err != nil {
+		jf.Close()
+		return nil, &Error{Op: "open", Unit: o.Unit, Path: name, Block: -1, Err: err}
+	}
+	image, err := openMethod(f, o.Sync)
+	if err != nil {
+		journal.Close()
+		return nil, &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
+	}
+	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit}, &backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit}, o)
+	if err != nil {
+		journal.Close()
+		image.Close()
+		return nil, err
+	}
+	v.kind = kind
+	return v, nil
+}
+
+// createJournal makes the file of a journal with an empty ring. It appears under
+// its name only when it is whole and durable. Its zeros are written, so that later
+// writes need no space and no change to the host's own metadata.
+func createJournal(name string, blocks, ring int) error {
+	tmp := name + ".new"
+	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	b := &backing{f: osFile{f}, path: tmp}
+	err = formatJournal(b, blocks, ring)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, name)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return err
+	}
+	return syncDir(name)
+}
+
+func formatJournal(b *backing, blocks, ring int) error {
+	if err := writeZeros(b, 0, ringOffset+int64(ring)*sectorSize); err != nil {
+		return err
+	}
+	h := header{generation: 1, ring: ring, blocks: blocks} // never used: it describes no state
+	rand.Read(h.id[:])
+	return writeHeader(b, h)
+}
+
+// syncDir makes the names in a file's directory durable.
+func syncDir(name string) error {
+	d, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
+		return err
+	}
+	return nil
+}
+
+// Mount is OpenVolume for files that are open already: the image of a pack, of any
+// size, and its journal, which is made if it is empty. Nothing is locked; o.Sync
+// and o.Wrap say nothing here. The volume closes the files, also on an error.
+func Mount(image, journal File, o VolumeOptions) (*Volume, error) {
+	o, err := o.withDefaults()
+	var v *Volume
+	if err == nil {
+		v, err = mount(&backing{f: image, path: "image", unit: o.Unit}, &backing{f: journal, path: "image.journal", unit: o.Unit}, o)
+	}
+	if err != nil {
+		image.Close()
+		journal.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// open reads an image and its journal and brings home what the journal has.
+func open(home, journal *backing, force bool) (*recovered, error) {
+	size, err := home.f.Size()
+	if err != nil {
+		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
+	}
+	image := block.NewStore(int(size / block.Size))
+	if err := image.Load(home.f); err != nil {
+		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
+	}
+	j, err := readJournal(journal.f)
+	if err != nil {
+		return nil, journalError(home.path, err)
+	}
+	r, err := lookThrough(image, j, force)
+	if err != nil {
+		return nil, journalError(home.path, err)
+	}
+	return r, r.bringHome(home, journal)
+}
+
+func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
+	if size, err := journal.f.Size(); err == nil && size == 0 {
+		image, err := home.f.Size()
+		if err == nil {
+			err = formatJournal(journal, int(image/block.Size), ringFor(o.JournalSize))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	r, err := open(home, journal, false)
+	if err != nil {
+		return nil, err
+	}
+
+	// The journal begins anew: what it holds now is home.
+	v := &Volume{
+		o: o, recovery: r.report, view: r.store, tip: r.store.Clone(),
+		bodies: map[uint64]*body{}, loose: map[int][]byte{}, strays: map[int]bool{},
+		newest: newTicket(r.plan.newest),
+		drive:  drive{home: home, journal: journal, stopped: make(chan struct{})},
+	}
+	close(v.newest.done)
+	v.work.L, v.room.L = &v.mu, &v.mu
+	layout := o.Layout(v.tip)
+	if !layout.valid(v.tip.Blocks()) {
+		layout = Layout{}
+	}
+	v.layout.Store(&layout)
+	v.tipUses = survey(v.tip, layout)
+	v.state = v.print.update(v.tip, layout, o.Data == DataOrdered, v.tipUses, nil)
+	v.head = r.next(v.state, nanos(o.Clock()))
+	if o.JournalSize != 0 && ringFor(o.JournalSize) != v.head.ring {
+		v.head.ring = ringFor(o.JournalSize)
+		if err := writeZeros(journal, ringOffset+int64(r.j.ring)*sectorSize, ringOffset+int64(v.head.ring)*sectorSize); err != nil {
+			return nil, err
+		}
+	}
+	if err := writeHeader(journal, v.head); err != nil {
+		return nil, err
+	}
+	v.core = newCore(o.Transactions, v.head.home, v.head.start, v.head.ring)
+	v.core.unsafeInherit = o.unsafeInherit
+	if !o.byHand {
+		go v.run()
+	}
+	return v, nil
+}
+
+// loadThrough reads an image and puts its journal, if it has one, over it, in
+// memory. It writes nothing.
+func loadThrough(f *os.File, path string, blocks int, unit string) (*block.Store, Recovery, error) {
+	store := block.NewStore(blocks)
+	if err := store.Load(f); err != nil {
+		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
+	}
+	jf, err := openJournal(path)
+	if err != nil || jf == nil {
+		return store, Recovery{}, err
+	}
+	defer jf.Close()
+	j, err := readJournal(osFile{jf})
+	if err != nil {
+		return nil, Recovery{}, journalError(path, err)
+	}
+	r, err := lookThrough(store, j, false)
+	if err != nil {
+		return nil, Recovery{}, journalError(path, err)
+	}
+	return r.store, r.report, nil
+}

@@ -1,0 +1,371 @@
+package journaldev
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"v7em/block"
+)
+
+// Errors of journals that are not replayed, wrapped with the file and what to do.
+var (
+	// ErrJournal says that a journal cannot be read.
+	ErrJournal = errors.New("the journal cannot be used")
+	// ErrForeign says that a journal does not fit its pack.
+	ErrForeign = errors.New("the journal does not fit the pack")
+)
+
+// plan is what there is to do with a journal's transactions.
+type plan struct {
+	home    uint64   // all transactions up to this one are home
+	apply   []logged // committed and not home: those that follow, in order
+	newest  uint64   // the newest transaction of which there is a trace
+	damaged uint64   // the first that had committed and is not whole any more, or 0
+}
+
+// makePlan finds the prefix of the committed transactions that recovery applies.
+// Transactions are written one after the other, so a trace of one proves that all
+// before it had committed. Of the newest one it cannot be told whether it had:
+// if it is not whole, its writing was cut off.
+func makePlan(h header, records []record) plan {
+	p := plan{home: h.home}
+	for _, r := range records {
+		switch {
+		case r.generation != h.generation || r.seq < h.start:
+			continue
+		case r.kind == kindHome:
+			p.home = max(p.home, r.id)
+		case r.kind == kindCommit:
+			if mark, err := decodeCommit(r.payload); err == nil {
+				p.home = max(p.home, mark.home)
+			}
+		}
+		p.newest = max(p.newest, r.id)
+	}
+	p.newest = max(p.newest, p.home)
+	next := p.home + 1
+	for _, l := range assemble(records) {
+		if l.generation == h.generation && l.mark.first >= h.start && l.id == next {
+			p.apply = append(p.apply, l)
+			next++
+		}
+	}
+	if next < p.newest {
+		p.damaged = next
+	}
+	return p
+}
+
+// Recovery tells what a journal had to say when a pack was opened.
+type Recovery struct {
+	// Transactions First to Last were committed and not home; they are now, or, for
+	// reading only, are seen as if they were. Count is 0 if there were none.
+	First  uint64 `json:"first,omitempty"`
+	Last   uint64 `json:"last,omitempty"`
+	Count  int    `json:"count"`
+	Blocks int    `json:"blocks"` // how many blocks differed from the image
+
+	// Uncommitted says that there was the beginning of a transaction that had not
+	// committed. It is dropped, as if the guest had not done it yet.
+	Uncommitted bool `json:"uncommitted,omitempty"`
+
+	// Damaged is the first transaction that had committed but is not whole any more,
+	// 0 if there is none. It and all after it, Lost of them, are not applied.
+	Damaged uint64 `json:"damaged,omitempty"`
+	Lost    int    `json:"lost,omitempty"`
+
+	// Changed says that the image is not as it was left: another program wrote it.
+	// There was nothing to apply, so it is taken as it is.
+	Changed bool `json:"changed,omitempty"`
+
+	// Forced says that the journal did not fit and was applied all the same.
+	Forced bool `json:"forced,omitempty"`
+}
+
+// String tells it in one line.
+func (r Recovery) String() string {
+	s := "nothing to recover"
+	if r.Count > 0 {
+		s = fmt.Sprintf("recovered transactions %d to %d (%d blocks)", r.First, r.Last, r.Blocks)
+	}
+	if r.Uncommitted {
+		s += "; dropped the beginning of one that had not committed"
+	}
+	if r.Damaged > 0 {
+		s += fmt.Sprintf("; the journal is damaged: transaction %d and those after it, %d in all, are lost", r.Damaged, r.Lost)
+	}
+	if r.Changed {
+		s += "; another program has changed the pack since it was left"
+	}
+	if r.Forced {
+		s += "; the journal did not fit the pack and was applied all the same"
+	}
+	return s
+}
+
+// recovered is a pack with its journal looked through: what recovery would make of
+// it, before anything is written.
+type recovered struct {
+	j      *journal
+	plan   plan
+	store  *block.Store // the pack as recovery leaves it
+	writes []int        // the blocks in which the image differs, in ascending order
+	report Recovery
+}
+
+// lookThrough puts a journal over an image in memory. It writes nothing. A journal
+// that does not fit the image is an error unless force is set.
+func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error) {
+	if j.blocks != image.Blocks() {
+		return nil, fmt.Errorf("%w: it is of a pack of %d blocks, this one has %d", ErrForeign, j.blocks, image.Blocks())
+	}
+	r := &recovered{j: j, plan: makePlan(j.header, j.records), store: image.Clone()}
+	p := &r.plan
+	for i := range p.apply {
+		entries, err := p.apply[i].entries(j.blocks)
+		if err != nil {
+			p.damaged = p.apply[i].id
+			p.apply = p.apply[:i]
+			break
+		}
+		for _, e := range entries {
+			if e.redo != nil {
+				if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	// What the pack should be now: as the last commit mark that is applied says, or
+	// the last one that is home.
+	state, known := r.state()
+	fits := known && state.layout.valid(j.blocks) && stateOf(r.store, state) == state
+	if n := len(p.apply); n > 0 {
+		r.report.First, r.report.Last, r.report.Count = p.apply[0].id, p.apply[n-1].id, n
+		if !fits && !force {
+			return nil, fmt.Errorf("%w: either it is of another pack, or another program has changed this one since", ErrForeign)
+		}
+		r.report.Forced = !fits
+	} else {
+		r.report.Changed = known && !fits
+	}
+	if p.damaged > 0 {
+		r.report.Damaged, r.report.Lost = p.damaged, int(p.newest-p.damaged)+1
+	} else {
+		r.report.Uncommitted = p.newest > p.home+uint64(len(p.apply))
+	}
+	r.writes = slices.Collect(image.Diff(r.store))
+	r.report.Blocks = len(r.writes)
+	return r, nil
+}
+
+// state returns what the journal says of the pack with the plan carried out. It is
+// false if it does not say.
+func (r *recovered) state() (packState, bool) {
+	if n := len(r.plan.apply); n > 0 {
+		return r.plan.apply[n-1].mark.state, true
+	}
+	if r.plan.home == r.j.home {
+		return r.j.header.state, r.j.generation > 1
+	}
+	for _, rec := range r.j.records {
+		if rec.kind == kindCommit && rec.generation == r.j.generation && rec.id == r.plan.home {
+			if mark, err := decodeCommit(rec.payload); err == nil {
+				return mark.state, true
+			}
+		}
+	}
+	return packState{}, false
+}
+
+// bringHome writes what recovery changes to the image. The journal stays as it is,
+// so that a crash in between only means to do it again. A process that was killed
+// leaves records that are not durable yet: they must be, before the image follows
+// them (rule 1).
+func (r *recovered) bringHome(home, journal *backing) error {
+	if len(r.plan.apply) == 0 {
+		return nil
+	}
+	if err := journal.syncAll(); err != nil {
+		return err
+	}
+	if err := writeRuns(home, r.writes, r.store.ReadBlock); err != nil {
+		return err
+	}
+	return home.syncAll()
+}
+
+// next returns the header under which the journal begins anew, with nothing in it
+// that is not home. state describes the pack.
+func (r *recovered) next(state packState, now int64) header {
+	h := r.j.header
+	h.generation++
+	h.start = r.j.end()
+	h.home = r.plan.newest
+	h.state = state
+	h.time = now
+	return h
+}
+
+// writeHeader writes both copies of a header, each durable before what follows.
+func writeHeader(f *backing, h header) error {
+	b := h.encode()
+	for _, at := range []int64{0, headerApart} {
+		if err := f.writeAt(b, at); err != nil {
+			return err
+		}
+		if err := f.syncAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRuns writes blocks, in ascending order, neighbours in one write. read gives
+// the contents of each.
+func writeRuns(f *backing, blocks []int, read func(n int, p []byte) error) error {
+	var b []byte
+	for i, n := range blocks {
+		b = append(b, make([]byte, block.Size)...)
+		if err := read(n, b[len(b)-block.Size:]); err != nil {
+			return err
+		}
+		if i+1 < len(blocks) && blocks[i+1] == n+1 {
+			continue
+		}
+		if err := f.writeBlock(n+1-len(b)/block.Size, b); err != nil {
+			return err
+		}
+		b = b[:0]
+	}
+	return nil
+}
+
+// writeZeros writes zeros to the bytes from to to-1 of a file.
+func writeZeros(f *backing, from, to int64) error {
+	zeros := make([]byte, 1<<20)
+	for from < to {
+		n := min(int64(len(zeros)), to-from)
+		if err := f.writeAt(zeros[:n], from); err != nil {
+			return err
+		}
+		from += n
+	}
+	return nil
+}
+
+// JournalPath returns the name of the journal of the image at path: beside the
+// image itself, wherever links lead to it from.
+func JournalPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return path + ".journal"
+}
+
+// journalError wraps what is wrong with the journal of an image with the way out.
+func journalError(image string, err error) error {
+	path := JournalPath(image)
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return &Error{Op: "read", Path: path, Block: -1, Err: err}
+	}
+	if !errors.Is(err, ErrForeign) {
+		err = fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	return fmt.Errorf("%s: %w (\"v7em journal off --force %s\" goes on without it)", path, err, image)
+}
+
+// Recover brings home what the journal of the image at path has, and leaves the
+// journal empty. Without a journal there is nothing to do. With force it applies a
+// journal that does not fit the image. Nobody else may have the image.
+func Recover(path string, force bool) (Recovery, error) {
+	return settle(path, force, emptied)
+}
+
+// emptied begins a journal anew, with nothing in it that is not home.
+func emptied(r *recovered, journal *backing) error {
+	state, _ := r.state()
+	if !state.layout.valid(r.j.blocks) {
+		state = packState{}
+	}
+	return writeHeader(journal, r.next(stateOf(r.store, state), nanos(time.Now())))
+}
+
+// RemoveJournal brings home what the journal of the image at path has and removes
+// it: the pack is a plain one then. With force it does not look at the journal, and
+// what it has is lost.
+func RemoveJournal(path string, force bool) (Recovery, error) {
+	remove := func() error {
+		name := JournalPath(path)
+		err := os.Remove(name)
+		if err == nil {
+			err = syncDir(name)
+		}
+		if err != nil {
+			return &Error{Op: "remove", Path: name, Block: -1, Err: err}
+		}
+		return nil
+	}
+	if !force {
+		return settle(path, false, func(*recovered, *backing) error { return remove() })
+	}
+	f, _, err := openImage(path, Kind{}, Options{})
+	if err != nil {
+		return Recovery{}, err
+	}
+	defer f.Close()
+	return Recovery{}, remove()
+}
+
+// settle brings home what the journal of an image has and then calls done. Without
+// a journal it does nothing.
+func settle(path string, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+	f, readOnly, err := openImage(path, Kind{}, Options{})
+	if err != nil {
+		return Recovery{}, err
+	}
+	defer f.Close()
+	return settleOpen(f, path, readOnly, force, done)
+}
+
+// settleOpen is settle for an image that is open.
+func settleOpen(f *os.File, path string, readOnly, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+	name := JournalPath(path)
+	jf, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Recovery{}, nil
+	}
+	if err == nil && readOnly {
+		jf.Close()
+		err = errors.New("the image is write-protected")
+	}
+	if err != nil {
+		return Recovery{}, &Error{Op: "recover", Path: name, Block: -1, Err: err}
+	}
+	defer jf.Close()
+	journal := &backing{f: osFile{jf}, path: name}
+	r, err := open(&backing{f: osFile{f}, path: path}, journal, force)
+	if err != nil {
+		return Recovery{}, err
+	}
+	return r.report, done(r, journal)
+}
+
+// openJournal opens the journal of an image, to read it. There may be none: then
+// both results are nil.
+func openJournal(image string) (*os.File, error) {
+	f, err := os.Open(JournalPath(image))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &Error{Op: "open", Path: JournalPath(image), Block: -1, Err: err}
+	}
+	return f, nil
+}

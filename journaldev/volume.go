@@ -1,0 +1,369 @@
+package journaldev
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"v7em/block"
+)
+
+// DataMode says what becomes of the data of plain files.
+type DataMode string
+
+// The modes.
+const (
+	// DataJournal puts file data through the journal like everything else.
+	DataJournal DataMode = "journal"
+	// DataOrdered writes data for fresh blocks home, durably, before the transaction
+	// that refers to it commits. What was used before the transaction, by whatever,
+	// is not touched: data for such a block goes through the journal.
+	DataOrdered DataMode = "ordered"
+)
+
+// Set implements pflag.Value.
+func (m *DataMode) Set(s string) error {
+	switch k := DataMode(s); k {
+	case DataJournal, DataOrdered:
+		*m = k
+		return nil
+	}
+	return fmt.Errorf("must be %s or %s", DataJournal, DataOrdered)
+}
+
+// Type implements pflag.Value.
+func (m *DataMode) Type() string { return "mode" }
+
+func (m *DataMode) String() string { return string(*m) }
+
+// VolumeOptions says how a pack is opened with its journal.
+type VolumeOptions struct {
+	Options
+
+	Data         DataMode         // empty for DataJournal
+	JournalSize  int64            // bytes; 0 leaves a journal as it is and makes a new one of 4 MB
+	Transactions int              // how many there are; 0 for 8, at least 2
+	Undo         bool             // keep undo images in the journal
+	Clock        func() time.Time // nil for the host's
+
+	// Layout tells what is where on a pack that holds these blocks; nil for Detect.
+	Layout func(*block.Store) Layout
+
+	// Wrap, if set, stands between the volume and its files, for tests and traces.
+	// name is "image" or "journal".
+	Wrap func(name string, f File) File
+
+	// For tests: see core, and no goroutine that calls step.
+	unsafeInherit, byHand bool
+}
+
+// The defaults, and the least, of the sizes in VolumeOptions.
+const (
+	DefaultJournalSize  = 4 << 20
+	MinJournalSize      = ringOffset + minRing*sectorSize
+	DefaultTransactions = 8
+)
+
+// Volume is a pack with a journal. The guest reads and writes the view, in memory.
+// What reaches the host are states of the pack handed to Commit: each becomes, with
+// the blocks in which it differs from the one before, a transaction. After a crash
+// the image, once recovered, is as one of those states, and no older than the last
+// whose Ticket was done.
+//
+// The methods of a drive (ReadBlock, WriteBlock, Snapshot) belong to the goroutine
+// that runs the machine. Commit, Sync, Status, Err and ReadOnly may be called from
+// any. Close and Cut come last.
+type Volume struct {
+	kind     Kind
+	o        VolumeOptions
+	recovery Recovery
+	readOnly bool
+
+	view    *block.Store // the drive's; of the machine's goroutine
+	writes  atomic.Uint64
+	layout  atomic.Pointer[Layout] // of the newest commit; changed under mu
+	failure atomic.Pointer[error]  // what made the volume read-only; set under mu
+
+	// committing is held through Commit, so that commits are one after the other. It
+	// protects the newest committed state and what its blocks are used for.
+	committing sync.Mutex
+	tip        *block.Store
+	tipUses    []use
+
+	// mu protects what follows, but is never held during I/O.
+	mu       sync.Mutex
+	work     sync.Cond // there may be something to do for the drive goroutine
+	room     sync.Cond // a transaction may have become free
+	core     *core
+	bodies   map[uint64]*body // of the transactions in CREATE, START and TRANS
+	newest   *Ticket          // of the newest commit
+	loose    map[int][]byte   // swap blocks on their way home
+	strays   map[int]bool     // swap blocks written since they were journaled last
+	stats    stats
+	stopping bool // Close or Cut was called
+	cut      bool // by Cut
+
+	drive
+}
+
+// body is what a transaction holds. It changes, in Commit, only until the core
+// starts it.
+type body struct {
+	base     *block.Store // the committed state before it
+	baseUses []use
+	state    *block.Store // the committed state with it
+	uses     []use
+	layout   Layout
+	blocks   map[int][]byte // the blocks that it updates
+	strays   map[int]bool   // those of them that may differ at home from base
+	entries  []entry
+	note     Note
+	noteJSON []byte
+	called   time.Time // when the first of its commits was
+	ticket   *Ticket
+}
+
+// Ticket stands for the durability of a commit.
+type Ticket struct {
+	id   uint64
+	done chan struct{}
+	err  error // final when done is closed
+}
+
+// ID returns the transaction that carries the commit.
+func (t *Ticket) ID() uint64 { return t.id }
+
+// Done returns a channel that is closed when the commit is durable, or has failed.
+func (t *Ticket) Done() <-chan struct{} { return t.done }
+
+// Wait waits for Done. An error says that the commit may be lost.
+func (t *Ticket) Wait() error {
+	<-t.done
+	return t.err
+}
+
+func newTicket(id uint64) *Ticket { return &Ticket{id: id, done: make(chan struct{})} }
+
+// Kind returns what kind of pack it is.
+func (v *Volume) Kind() Kind { return v.kind }
+
+// Path returns the name of the host file.
+func (v *Volume) Path() string { return v.home.path }
+
+// Recovery tells what the journal had to say when the volume was opened.
+func (v *Volume) Recovery() Recovery { return v.recovery }
+
+// Blocks returns the number of blocks.
+func (v *Volume) Blocks() int { return v.view.Blocks() }
+
+// Err returns the failed write or sync that made the volume read-only, or nil.
+func (v *Volume) Err() error {
+	if err := v.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// ReadOnly says whether the drive's write-protect switch is on: the volume was
+// opened so, or a write or sync has failed.
+func (v *Volume) ReadOnly() bool { return v.readOnly || v.failure.Load() != nil }
+
+// ReadBlock copies block n (0 to Blocks()-1) to the 512 bytes of buf.
+func (v *Volume) ReadBlock(n int, buf []byte) error { return v.view.ReadBlock(n, buf) }
+
+// WriteBlock writes the 512 bytes of buf to block n (0 to Blocks()-1). It does not
+// wait for the host. A block of the swap space goes home soon, any other with a
+// commit.
+func (v *Volume) WriteBlock(n int, buf []byte) error {
+	if err := v.Err(); err != nil {
+		return err
+	}
+	if v.readOnly {
+		return v.protected(n)
+	}
+	if err := v.view.WriteBlock(n, buf); err != nil {
+		return err
+	}
+	v.writes.Add(1)
+	if !v.layout.Load().Swap.Has(n) {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.layout.Load().Swap.Has(n) { // no commit has just made it a file system's
+		v.loose[n] = bytes.Clone(buf)
+		v.strays[n] = true
+		v.work.Signal()
+	}
+	return nil
+}
+
+func (v *Volume) protected(n int) error {
+	return &Error{Op: "write", Unit: v.o.Unit, Path: v.home.path, Block: n, Err: errors.New("the pack is write-protected")}
+}
+
+// Writes returns how many blocks the guest has written since the volume was opened.
+func (v *Volume) Writes() uint64 { return v.writes.Load() }
+
+// Snapshot returns the view as a store of its own, which shares memory until one
+// of the two is written.
+func (v *Volume) Snapshot() *block.Store { return v.view.Clone() }
+
+// Commit makes state, one consistent state of the pack, what recovery may bring
+// back, and returns at once: the ticket tells when it is durable. Only when no
+// transaction is free it waits until the oldest is home (rule 6). The blocks in
+// which state differs from the one committed before go into a transaction, with
+// those of the commit before if that one has not started yet. Swap space does
+// not count. The caller may go on to use state afterwards.
+func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
+	switch {
+	case v.readOnly:
+		return nil, v.protected(-1)
+	case state.Blocks() != v.Blocks():
+		return nil, fmt.Errorf("commit of %d blocks to a pack of %d", state.Blocks(), v.Blocks())
+	}
+	v.committing.Lock()
+	defer v.committing.Unlock()
+	id, b, joined, err := v.enter()
+	if err != nil {
+		return nil, err
+	}
+	// Nobody else touches b now: the core does not start what someone is in.
+	layout := v.o.Layout(state)
+	if !layout.valid(state.Blocks()) {
+		layout = Layout{}
+	}
+	b.state, b.layout, b.uses = state.Clone(), layout, survey(state, layout)
+	b.note = b.note.join(note)
+	b.noteJSON = b.note.encode()
+
+	// Loose writes stop here for what is swap space no more.
+	v.mu.Lock()
+	v.layout.Store(&layout)
+	strays := b.strays
+	maps.Copy(strays, v.strays)
+	b.strays, v.strays = map[int]bool{}, map[int]bool{}
+	for n := range strays {
+		if layout.Swap.Has(n) {
+			v.strays[n] = true
+		} else {
+			b.strays[n] = true
+			delete(v.loose, n)
+		}
+	}
+	v.mu.Unlock()
+
+	updates := b.difference(v.o.Data == DataOrdered)
+
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.core.clear(id)
+	for _, u := range updates {
+		v.core.add(id, u)
+	}
+	b.setEntries(v.core.find(id).updates, v.o.Undo)
+	v.tip, v.tipUses = b.state, b.uses
+	if len(updates) == 0 && !joined {
+		v.core.put(id, 0)
+		delete(v.bodies, id)
+		return v.newest, nil
+	}
+	v.core.put(id, transSectors(b.entries, v.o.Undo, b.noteJSON))
+	v.newest = b.ticket
+	v.work.Signal()
+	return b.ticket, nil
+}
+
+// enter gets into the collecting transaction. joined says that it holds a commit
+// already.
+func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for {
+		if err := v.Err(); err != nil {
+			return 0, nil, false, err
+		}
+		if v.stopping {
+			return 0, nil, false, &Error{Op: "commit", Unit: v.o.Unit, Path: v.home.path, Block: -1, Err: errors.New("the pack is closed")}
+		}
+		if id = v.core.get(); id != 0 {
+			break
+		}
+		if v.o.byHand {
+			v.step()
+			continue
+		}
+		v.work.Signal()
+		v.room.Wait()
+	}
+	b = v.bodies[id]
+	if b != nil {
+		return id, b, true, nil
+	}
+	b = &body{base: v.tip, baseUses: v.tipUses, strays: map[int]bool{}, called: v.o.Clock(), ticket: newTicket(id)}
+	v.bodies[id] = b
+	return id, b, false, nil
+}
+
+// difference collects the blocks in which the state differs from the base, and
+// returns the updates.
+func (b *body) difference(ordered bool) []Update {
+	b.blocks = map[int][]byte{}
+	var order []int
+	for n := range b.state.Diff(b.base) {
+		if !b.layout.Swap.Has(n) && !b.strays[n] {
+			order = append(order, n)
+		}
+	}
+	for n := range b.strays {
+		order = append(order, n)
+	}
+	slices.Sort(order)
+	var updates []Update
+	var old, new [block.Size]byte
+	for _, n := range order {
+		b.base.ReadBlock(n, old[:])
+		b.state.ReadBlock(n, new[:])
+		b.blocks[n] = bytes.Clone(new[:])
+		was, is := b.baseUses[n], b.uses[n]
+		fresh := ordered && was == useNone && is <= useFile
+		for _, u := range changes(n, was, is, &old, &new) {
+			u.Direct = fresh
+			updates = append(updates, u)
+		}
+	}
+	return updates
+}
+
+// setEntries makes the journal's entries of the updates as the core took them:
+// images go with the first update of each block.
+func (b *body) setEntries(updates []Update, undo bool) {
+	b.entries = make([]entry, len(updates))
+	last := -1
+	for i, u := range updates {
+		e := &b.entries[i]
+		e.Update = u
+		if u.Block == last || u.Direct {
+			continue
+		}
+		last = u.Block
+		e.redo = b.blocks[u.Block]
+		if undo {
+			e.undo = make([]byte, block.Size)
+			b.base.ReadBlock(u.Block, e.undo)
+		}
+	}
+}
+
+// Sync waits until every commit so far is durable.
+func (v *Volume) Sync() error {
+	v.mu.Lock()
+	t := v.newest
+	v.mu.Unlock()
+	return t.Wait()
+}
