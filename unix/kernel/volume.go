@@ -1,0 +1,77 @@
+package kernel
+
+import "fmt"
+
+// Controller is a kind of disks.
+type Controller int
+
+// The controllers whose packs can be told from a device number.
+const (
+	RK Controller = iota // RK11 with RK05 drives
+	RP                   // RP11 with RP03 drives
+)
+
+// Drive is one drive of the machine.
+type Drive struct {
+	Controller Controller
+	Unit       int // 0 to 7
+}
+
+// String is the drive's usual name: rk0, rp1.
+func (d Drive) String() string {
+	return fmt.Sprintf("%s%d", [...]string{"rk", "rp"}[d.Controller&1], d.Unit)
+}
+
+// The sizes of packs in blocks, and of an RP03's cylinder.
+const (
+	rkBlocks   = 4872
+	rpBlocks   = 81200
+	rpCylinder = 200
+)
+
+// region is what a block device number stands for: blocks of a pack.
+type region struct {
+	drive         Drive
+	first, blocks int
+}
+
+// region returns what a device number stands for, as the kernel's driver has it.
+// A device that is no disk of this machine is false.
+func (v *View) region(dev uint16) (region, bool) {
+	major, minor := int(dev>>8), int(dev&0o377)
+	if major >= len(v.tabs) {
+		return region{}, false
+	}
+	switch tab := v.tabs[major]; {
+	case tab == 0:
+		return region{}, false
+	case tab == v.k.rktab:
+		return region{Drive{RK, minor & 7}, 0, rkBlocks}, true
+	case tab == v.k.rptab:
+		p := v.parts[minor&7]
+		return region{Drive{RP, minor >> 3 & 7}, p.first, p.blocks}, p.blocks > 0
+	}
+	return region{}, false
+}
+
+// Volume is a mounted file system.
+type Volume struct {
+	Dev   uint16 // the device number, major in the high byte
+	Drive Drive
+	First int // its boot block, on the pack
+	// Blocks is the size of the file system (s_fsize); what follows on the pack is
+	// not part of it.
+	Blocks   int
+	ReadOnly bool // mounted so
+	// OnDev and OnInode are the directory that it is mounted on; 0 for the root.
+	OnDev, OnInode uint16
+}
+
+// Volumes returns the mounted file systems, the root first.
+func (v *View) Volumes() []Volume {
+	list := make([]Volume, len(v.mounts))
+	for i, m := range v.mounts {
+		list[i] = m.Volume
+	}
+	return list
+}
