@@ -2,6 +2,7 @@ package journaldev
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -56,6 +57,18 @@ type workload struct {
 	acked  int
 	raw    bool // no file system: blocks written at random
 	begin  int  // the event from which on the files are a pack with its journal
+
+	faults bool // errors are expected: they end the workload
+	failed error
+}
+
+// no takes an error of the volume.
+func (w *workload) no(err error) {
+	w.t.Helper()
+	if err != nil && !w.faults {
+		w.t.Fatal(err)
+	}
+	w.failed = cmp.Or(w.failed, err)
 }
 
 // The notes in a trace.
@@ -95,8 +108,8 @@ func (w *workload) commit() {
 	// The mark comes first: Commit itself may do I/O that makes it durable.
 	w.trace.Mark(called(k))
 	tok, err := w.v.Commit(s, Note{Reason: "test", Ops: []Op{{Program: "op", PID: k}}})
-	if err != nil {
-		w.t.Fatal(err)
+	if w.no(err); err != nil {
+		return
 	}
 	w.tokens = append(w.tokens, tok)
 	w.acks()
@@ -108,7 +121,8 @@ func (w *workload) acks() {
 		select {
 		case <-w.tokens[w.acked].Done():
 			if err := w.tokens[w.acked].Wait(); err != nil {
-				w.t.Fatal(err)
+				w.no(err)
+				return
 			}
 			w.acked++
 			w.trace.Mark(acked(w.acked))
@@ -133,16 +147,12 @@ func (w *workload) change() {
 	var b [block.Size]byte
 	if w.rnd.IntN(3) == 0 { // swap, as an exec does
 		w.fill(b[:])
-		if err := w.v.WriteBlock(testFSize+w.rnd.IntN(testBlocks-testFSize), b[:]); err != nil {
-			w.t.Fatal(err)
-		}
+		w.no(w.v.WriteBlock(testFSize+w.rnd.IntN(testBlocks-testFSize), b[:]))
 	}
 	if w.raw {
 		for range 1 + w.rnd.IntN(12) {
 			w.fill(b[:])
-			if err := w.v.WriteBlock(w.rnd.IntN(testBlocks), b[:]); err != nil {
-				w.t.Fatal(err)
-			}
+			w.no(w.v.WriteBlock(w.rnd.IntN(testBlocks), b[:]))
 		}
 		return
 	}
@@ -181,9 +191,7 @@ func (w *workload) change() {
 	case 8:
 		f.WriteAt(any, []byte("changed in place"), int64(w.rnd.IntN(2000)))
 	}
-	if err := f.Sync(); err != nil {
-		w.t.Fatal(err)
-	}
+	w.no(f.Sync())
 }
 
 func (w *workload) fill(p []byte) {
@@ -197,11 +205,14 @@ func (w *workload) run(ops int) {
 	w.t.Helper()
 	for range ops {
 		w.change()
-		if w.rnd.IntN(3) > 0 {
+		if w.rnd.IntN(3) > 0 && w.failed == nil {
 			w.commit()
 		}
 		for range w.rnd.IntN(9) {
 			w.step()
+		}
+		if w.failed != nil {
+			return
 		}
 	}
 }
@@ -237,27 +248,11 @@ func (w *workload) verify(o VolumeOptions) (done int, err error) {
 	cut := func(l crashtest.Loss) error {
 		done++
 		files := d.Crash(l, w.rnd)
-		image, journal := &crashtest.Plain{Data: files[0]}, &crashtest.Plain{Data: files[1]}
-		r, err := open(&backing{f: image}, &backing{f: journal}, false)
-		if err != nil {
-			return err
+		image, err := w.recovers(files, o, counts, lo, hi)
+		if err == nil && done%200 == 0 {
+			err = w.recoverTwice(files, image)
 		}
-		if r.report.Damaged != 0 || r.report.Changed {
-			return fmt.Errorf("recovery says: %v", r.report)
-		}
-		got := block.NewStore(testBlocks)
-		if err := got.Load(image); err != nil {
-			return err
-		}
-		for k := hi; k >= lo; k-- {
-			if same(got, w.states[k], counts[k]) {
-				if done%200 == 0 {
-					return w.recoverTwice(files, image)
-				}
-				return nil
-			}
-		}
-		return fmt.Errorf("the pack is none of the commits %d to %d", lo, hi)
+		return err
 	}
 	for {
 		e, ok := d.Next()
@@ -282,6 +277,29 @@ func (w *workload) verify(o VolumeOptions) (done int, err error) {
 			}
 		}
 	}
+}
+
+// recovers recovers what a crash left and checks that the pack is one of the commits
+// lo to hi. It returns the image.
+func (w *workload) recovers(files [][]byte, o VolumeOptions, counts [][]bool, lo, hi int) (*crashtest.Plain, error) {
+	image := &crashtest.Plain{Data: bytes.Clone(files[0])}
+	r, err := open(&backing{f: image}, &backing{f: &crashtest.Plain{Data: bytes.Clone(files[1])}}, false)
+	if err != nil {
+		return nil, err
+	}
+	if r.report.Damaged != 0 || r.report.Changed {
+		return nil, fmt.Errorf("recovery says: %v", r.report)
+	}
+	got := block.NewStore(testBlocks)
+	if err := got.Load(image); err != nil {
+		return nil, err
+	}
+	for k := hi; k >= lo; k-- {
+		if same(got, w.states[k], counts[k]) {
+			return image, nil
+		}
+	}
+	return nil, fmt.Errorf("the pack is none of the commits %d to %d", lo, hi)
 }
 
 // recoverTwice cuts the power in the middle of recovery, everywhere, and recovers
