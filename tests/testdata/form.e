@@ -1,0 +1,5 @@
+.ll 60n
+.pl 1i
+.EQ
+x sup 2 + y sub i = z
+.EN
