@@ -70,20 +70,20 @@ type Recovery struct {
 	Count  int    `json:"count"`
 	Blocks int    `json:"blocks"` // how many blocks differed from the image
 
-	// Uncommitted says that there was the beginning of a transaction that had not
-	// committed. It is dropped, as if the guest had not done it yet.
-	Uncommitted bool `json:"uncommitted,omitempty"`
+	// Uncommitted is the newest transaction, if it is not whole: its writing was cut
+	// off. It is dropped, as if the guest had not done it yet.
+	Uncommitted uint64 `json:"uncommitted,omitempty"`
 
 	// Damaged is the first transaction that had committed but is not whole any more,
 	// 0 if there is none. It and all after it, Lost of them, are not applied.
 	Damaged uint64 `json:"damaged,omitempty"`
 	Lost    int    `json:"lost,omitempty"`
 
-	// Changed says that the image is not as it was left: another program wrote it.
-	// There was nothing to apply, so it is taken as it is.
+	// Changed says that the image is not as it was left: it was written without the
+	// journal. There was nothing to apply, so it is taken as it is.
 	Changed bool `json:"changed,omitempty"`
 
-	// Forced says that the journal did not fit and was applied all the same.
+	// Forced says that the journal did not fit the pack, which may be damaged now.
 	Forced bool `json:"forced,omitempty"`
 }
 
@@ -93,17 +93,17 @@ func (r Recovery) String() string {
 	if r.Count > 0 {
 		s = fmt.Sprintf("recovered transactions %d to %d (%d blocks)", r.First, r.Last, r.Blocks)
 	}
-	if r.Uncommitted {
-		s += "; dropped the beginning of one that had not committed"
+	if r.Uncommitted > 0 {
+		s += fmt.Sprintf("; dropped transaction %d, which is not whole: its writing was cut off", r.Uncommitted)
 	}
 	if r.Damaged > 0 {
 		s += fmt.Sprintf("; the journal is damaged: transaction %d and those after it, %d in all, are lost", r.Damaged, r.Lost)
 	}
 	if r.Changed {
-		s += "; another program has changed the pack since it was left"
+		s += "; the pack was changed without its journal"
 	}
 	if r.Forced {
-		s += "; the journal did not fit the pack and was applied all the same"
+		s += "; the journal did not fit the pack: check its file system"
 	}
 	return s
 }
@@ -153,11 +153,16 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 		r.report.Forced = !fits
 	} else {
 		r.report.Changed = known && !fits
+		r.report.Forced = r.report.Changed && p.damaged > 0
+		if r.report.Forced && !force {
+			// The damaged one was on its way home, or another program was at work.
+			return nil, fmt.Errorf("transaction %d in it is damaged, and the pack is not as the one before left it", p.damaged)
+		}
 	}
 	if p.damaged > 0 {
 		r.report.Damaged, r.report.Lost = p.damaged, int(p.newest-p.damaged)+1
-	} else {
-		r.report.Uncommitted = p.newest > p.home+uint64(len(p.apply))
+	} else if p.newest > p.home+uint64(len(p.apply)) {
+		r.report.Uncommitted = p.newest
 	}
 	r.writes = slices.Collect(image.Diff(r.store))
 	r.report.Blocks = len(r.writes)
