@@ -1,0 +1,232 @@
+// Package commit finds the commit points of a running machine: states of its packs
+// in which no file-system operation is half done, though the guest, an unmodified
+// V7, keeps half of each file system in memory and is hardly ever between
+// operations.
+//
+// The machine is cloned, which takes the guest's own time, but no more than copying
+// its memory does. In the clone whatever is under way comes to its end: user
+// programs stand still, disks answer at once, and the scheduler never waits. Then
+// what the clone's kernel has in memory is laid over what is on its packs. So a
+// commit point is one future of the instant of the clone: operations that were done
+// are in it, and each one that was under way is in it whole.
+package commit
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"v7em/block"
+	"v7em/machine"
+	"v7em/mmu"
+	"v7em/rk"
+	"v7em/unibus"
+	"v7em/unix/fs"
+	"v7em/unix/kernel"
+)
+
+// Programs are those of V7 that change directories by several system calls.
+var Programs = []string{"mkdir", "rmdir", "mv"}
+
+// DefaultLimit is how many instructions a clone may take to settle. It needs less
+// than 100,000 half of the time.
+const DefaultLimit = 2_000_000
+
+// timeLimit bounds the virtual time of a clone whose processor does nothing.
+const timeLimit = 1000e9
+
+// Settler brings clones of one machine to a commit point, one after the other.
+// Clone is called where the machine runs; Settle may run in another goroutine,
+// but not at the same time as Clone.
+type Settler struct {
+	// Programs are the names of programs that bracket what they do, and Limit the
+	// instructions that a clone may take. They may be changed between two clones.
+	Programs []string
+	Limit    uint64
+	// Parts are what a captured state consists of: all parts but in tests.
+	Parts kernel.Parts
+
+	clone  *machine.Machine
+	kernel *kernel.Kernel
+}
+
+// NewSettler returns a settler with the defaults.
+func NewSettler() *Settler {
+	return &Settler{Programs: Programs, Limit: DefaultLimit, Parts: kernel.AllParts}
+}
+
+// Point is a commit point: the state of all packs.
+type Point struct {
+	// Settled says that the guest is V7 and no operation is half done. Otherwise
+	// the guest is not known, and the packs are as its writes have left them.
+	Settled bool
+	Packs   map[kernel.Drive]*block.Store
+	Volumes []kernel.Volume // what V7 has mounted, the root first
+
+	Instructions uint64 // that the clone took
+}
+
+// UnsettledError says that a clone did not settle.
+type UnsettledError struct {
+	Instructions uint64           // that it was given
+	Underway     []kernel.Process // what did not end; empty if that is not known
+}
+
+func (e *UnsettledError) Error() string {
+	var what []string
+	for _, p := range e.Underway {
+		what = append(what, fmt.Sprintf("%s (process %d)", p.Name, p.PID))
+	}
+	if what == nil {
+		what = []string{"the kernel"}
+	}
+	return fmt.Sprintf("no commit point within %d instructions: %s did not come to an end", e.Instructions, strings.Join(what, ", "))
+}
+
+// Clone copies the machine, between two of its instructions. All its packs must be
+// Snapshotters.
+func (s *Settler) Clone(m *machine.Machine) error {
+	if s.clone == nil || s.clone.Config() != m.Config() {
+		c, err := machine.New(m.Config())
+		if err != nil {
+			return err
+		}
+		s.clone = c
+	}
+	return m.CloneInto(s.clone)
+}
+
+// Settle brings the clone to a commit point and returns that. The clone is used up
+// then. The error is an *UnsettledError when something did not end in time, and
+// wraps kernel.ErrUnknown when V7 is in memory but not up, or has panicked.
+func (s *Settler) Settle() (*Point, error) {
+	c := s.clone
+	guest := func() *kernel.Guest {
+		return &kernel.Guest{
+			Memory: c.MMU.Mem, KISA: c.MMU.PAR[0], KDSA: c.MMU.PAR[1],
+			User: c.CPU.Mode == mmu.User, Waiting: c.CPU.Waiting, Pack: s.pack,
+		}
+	}
+	if err := s.find(guest()); errors.Is(err, kernel.ErrUnknown) {
+		return &Point{Packs: s.packs()}, nil
+	} else if err != nil {
+		return nil, err
+	}
+
+	brackets := &kernel.Brackets{Programs: s.Programs}
+	begin := c.Instructions()
+	var view *kernel.View
+	var unknown error
+	settled := func() bool {
+		g := guest()
+		if !s.kernel.Settled(g, brackets) {
+			return false
+		}
+		v, err := s.kernel.Look(g)
+		switch {
+		case err != nil:
+			unknown = err
+		case v.Settled(brackets):
+			view = v
+		}
+		return unknown != nil || view != nil
+	}
+	if !settled() {
+		hold := func() bool { return !s.kernel.InBracket(guest(), brackets) }
+		idle := func() bool {
+			if settled() {
+				return true
+			}
+			s.kernel.Hurry(guest())
+			return false
+		}
+		quicken(c)
+		c.RunHeld(timeLimit, s.Limit, hold, idle)
+	}
+	switch {
+	case unknown != nil:
+		return nil, unknown
+	case view == nil:
+		err := &UnsettledError{Instructions: c.Instructions() - begin}
+		if v, e := s.kernel.Look(guest()); e == nil {
+			err.Underway = v.Underway(brackets)
+		}
+		return nil, err
+	}
+	p := &Point{
+		Settled: true, Packs: s.packs(), Volumes: view.Volumes(),
+		Instructions: c.Instructions() - begin,
+	}
+	for d, pack := range p.Packs {
+		state, err := view.State(d, pack, s.Parts)
+		if err != nil {
+			return nil, err
+		}
+		p.Packs[d] = state
+	}
+	return p, nil
+}
+
+// find makes sure that s.kernel is the kernel in memory.
+func (s *Settler) find(g *kernel.Guest) error {
+	if s.kernel != nil && s.kernel.Loaded(g) {
+		return nil
+	}
+	var roots []fs.Device
+	for unit := range rk.Drives {
+		for _, d := range []kernel.Drive{{Controller: kernel.RK, Unit: unit}, {Controller: kernel.RP, Unit: unit}} {
+			if p := s.disk(d); p != nil {
+				roots = append(roots, p)
+			}
+		}
+	}
+	k, err := kernel.Find(g, roots...)
+	if err != nil {
+		return err
+	}
+	s.kernel = k
+	return nil
+}
+
+// disk returns the clone's pack in a drive, or nil.
+func (s *Settler) disk(d kernel.Drive) *block.Store {
+	disk := s.clone.RK.Disk(d.Unit)
+	if d.Controller == kernel.RP {
+		disk = s.clone.RP.Disk(d.Unit)
+	}
+	if m, ok := disk.(machine.MemDisk); ok {
+		return m.Store
+	}
+	return nil
+}
+
+func (s *Settler) pack(d kernel.Drive) kernel.Blocks {
+	if p := s.disk(d); p != nil {
+		return p
+	}
+	return nil
+}
+
+// packs returns all of the clone's packs.
+func (s *Settler) packs() map[kernel.Drive]*block.Store {
+	packs := map[kernel.Drive]*block.Store{}
+	for unit := range rk.Drives {
+		for _, d := range []kernel.Drive{{Controller: kernel.RK, Unit: unit}, {Controller: kernel.RP, Unit: unit}} {
+			if p := s.disk(d); p != nil {
+				packs[d] = p
+			}
+		}
+	}
+	return packs
+}
+
+// quicken lets the disks answer at once, also those that are at it already.
+func quicken(c *machine.Machine) {
+	c.RK.SetTiming(rk.Timing{})
+	c.RP.SetTiming(rk.Timing{})
+	for _, e := range c.Bus.State().Events {
+		if e.Slot == unibus.SlotRK11 || e.Slot == unibus.SlotRP11 {
+			c.Bus.Schedule(e.Slot, e.Code, 0)
+		}
+	}
+}
