@@ -24,6 +24,9 @@ func (l *Layout) starts() []int { return l.Start[:l.Systems] }
 
 // valid says whether the layout fits a pack of that many blocks.
 func (l *Layout) valid(blocks int) bool {
+	if l.Systems < 0 || l.Systems > len(l.Start) {
+		return false
+	}
 	for _, start := range l.starts() {
 		if start < 0 || start >= blocks {
 			return false

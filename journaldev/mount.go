@@ -217,10 +217,7 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	}
 	close(v.newest.done)
 	v.work.L, v.room.L = &v.mu, &v.mu
-	layout := o.Layout(v.tip)
-	if !layout.valid(v.tip.Blocks()) {
-		layout = Layout{}
-	}
+	layout := layoutOf(v.tip, o.Layout)
 	v.layout.Store(&layout)
 	v.tipUses = survey(v.tip, layout)
 	v.state = v.print.update(v.tip, layout, o.Data == DataOrdered, v.tipUses, nil)

@@ -302,6 +302,22 @@ func emptied(r *recovered, journal *backing) error {
 	return writeHeader(journal, r.next(stateOf(r.store, state), nanos(time.Now())))
 }
 
+// Preview tells what Recover would do with the image at path, and does nothing. If
+// someone has the image the error is a *BusyError.
+func Preview(path string) (Recovery, error) {
+	f, _, err := openImage(path, Kind{}, Options{ReadOnly: true})
+	if err != nil {
+		return Recovery{}, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return Recovery{}, &Error{Op: "read", Path: path, Block: -1, Err: err}
+	}
+	_, r, err := loadThrough(f, path, int(st.Size()/block.Size), "")
+	return r, err
+}
+
 // RemoveJournal brings home what the journal of the image at path has and removes
 // it: the pack is a plain one then. With force it does not look at the journal, and
 // what it has is lost.

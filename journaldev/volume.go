@@ -234,17 +234,13 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 		return nil, err
 	}
 	// Nobody else touches b now: the core does not start what someone is in.
-	layout := v.o.Layout(state)
-	if !layout.valid(state.Blocks()) {
-		layout = Layout{}
-	}
+	layout := layoutOf(state, v.o.Layout)
 	b.state, b.layout, b.uses = state.Clone(), layout, survey(state, layout)
 	b.note = b.note.join(note)
 	b.noteJSON = b.note.encode()
 
-	// Loose writes stop here for what is swap space no more.
 	v.mu.Lock()
-	v.layout.Store(&layout)
+	v.relayout(layout)
 	strays := b.strays
 	maps.Copy(strays, v.strays)
 	b.strays, v.strays = map[int]bool{}, map[int]bool{}
@@ -253,7 +249,6 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 			v.strays[n] = true
 		} else {
 			b.strays[n] = true
-			delete(v.loose, n)
 		}
 	}
 	v.mu.Unlock()
@@ -277,6 +272,40 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	v.newest = b.ticket
 	v.work.Signal()
 	return b.ticket, nil
+}
+
+// SetLayout changes how the volume finds out what is where, as when a guest turns
+// out to be V7, or not to be. What is swap space no more goes with the next commit.
+func (v *Volume) SetLayout(find func(*block.Store) Layout) {
+	if v.readOnly {
+		return
+	}
+	v.committing.Lock()
+	defer v.committing.Unlock()
+	v.o.Layout = find
+	l := layoutOf(v.tip, find)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.relayout(l)
+}
+
+// relayout changes the layout. Loose writes stop where there is no swap space any
+// more: those blocks are strays, which the next commit takes. mu is held.
+func (v *Volume) relayout(l Layout) {
+	v.layout.Store(&l)
+	for n := range v.loose {
+		if !l.Swap.Has(n) {
+			delete(v.loose, n)
+		}
+	}
+}
+
+// layoutOf returns the layout of a pack, the zero one for one that cannot be.
+func layoutOf(s *block.Store, find func(*block.Store) Layout) Layout {
+	if l := find(s); l.valid(s.Blocks()) {
+		return l
+	}
+	return Layout{}
 }
 
 // enter gets into the collecting transaction. joined says that it holds a commit

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"v7em/journaldev"
+	"v7em/unix/fs"
+)
+
+// journalTool runs a journal command.
+func journalTool(args ...string) (string, error) {
+	var out bytes.Buffer
+	cmd := journalCommand()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+// journaledPack makes an RK05 image on which a directory was made and committed, and
+// leaves it as a power failure does. The commit is in the journal and, home being
+// false, not in the image.
+func journaledPack(t *testing.T, home bool) string {
+	t.Helper()
+	m := fs.NewMem(journaldev.RK05.Blocks)
+	f, err := fs.Mkfs(m, fs.MkfsOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "rk0.rk05")
+	if err := os.WriteFile(path, m.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v, err := journaldev.OpenVolume(path, journaldev.RK05, journaldev.VolumeOptions{
+		Clock: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		Wrap: func(name string, f journaldev.File) journaldev.File {
+			if name == "image" && !home {
+				return unwritable{f}
+			}
+			return f
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err = fs.Open(v); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Mkdir("/d", fs.Attr{Perm: 0o755}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	tok, err := v.Commit(v.Snapshot(), journaldev.Note{Reason: "sync", Ops: []journaldev.Op{{Program: "mkdir", PID: 27, Call: "mknod", Path: "/d \x1b[2J"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tok.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if home {
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	v.Cut()
+	return path
+}
+
+// unwritable is an image on a disk that has just broken.
+type unwritable struct{ journaldev.File }
+
+func (unwritable) WriteAt([]byte, int64) (int, error) { return 0, errors.New("broken") }
+
+func TestJournalCommands(t *testing.T) {
+	path := journaledPack(t, true)
+	out, err := journalTool("status", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"home:        transaction 1", "committed:   transaction 1, 0 not home", "last commit: 2026-01-02 03:04:05, ", "recovery:    nothing to recover\n"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("status lacks %q:\n%s", want, out)
+		}
+	}
+	out, err = journalTool("dump", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) < 6 || !regexp.MustCompile(`^TRANS: 1 home 2026-01-02T03:04:05\.000Z \d updates \d+ bytes sync$`).MatchString(lines[0]) ||
+		lines[1] != `OP: 1 0 mkdir 27 mknod "/d \x1b[2J"` {
+		t.Errorf("dump:\n%s", out)
+	}
+	update := regexp.MustCompile(`^(SUPER|INODE|USED|FDATA): 1 \d+ bno = \d+ \d+ - \d+$`)
+	for _, l := range lines[2:] {
+		if !update.MatchString(l) {
+			t.Errorf("dump has the line %q", l)
+		}
+	}
+	out, err = journalTool("dump", "-r", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back := strings.Split(strings.TrimSpace(out), "\n"); len(back) != len(lines) || back[2] != lines[len(lines)-1] {
+		t.Errorf("dump -r:\n%s", out)
+	}
+	out, err = journalTool("dump", "--json", path)
+	var tr journaldev.Transaction
+	if err != nil || json.Unmarshal([]byte(out), &tr) != nil || tr.ID != 1 || len(tr.Updates) != len(lines)-2 || tr.Note.Ops[0].PID != 27 {
+		t.Errorf("dump --json: %v\n%s", err, out)
+	}
+	if out, err = journalTool("off", path); err != nil || !strings.Contains(out, "nothing to recover") {
+		t.Errorf("off: %v\n%s", err, out)
+	}
+	if out, err = journalTool("status", path); err != nil || !strings.Contains(out, "has no journal") {
+		t.Errorf("status without a journal: %v\n%s", err, out)
+	}
+	if _, err = journalTool("dump", path); err == nil {
+		t.Error("dump without a journal does not fail")
+	}
+	if _, err = journalTool("status", filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "no such image") {
+		t.Errorf("status of nothing: %v", err)
+	}
+}
+
+func TestJournalRecover(t *testing.T) {
+	path := journaledPack(t, false)
+	before, _ := os.ReadFile(path)
+	out, err := journalTool("status", path)
+	if err != nil || !strings.Contains(out, "transaction 1, 1 not home") || !strings.Contains(out, "would have recovered transactions 1 to 1") {
+		t.Errorf("status: %v\n%s", err, out)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+		t.Error("status changed the image")
+	}
+	// A journal of another pack is refused, until it is forced or dropped.
+	other := bytes.Clone(before)
+	other[4000*512]++
+	if err := os.WriteFile(path, other, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []string{"recover", "off", "status"} {
+		if out, err := journalTool(c, path); err == nil || !strings.Contains(err.Error(), "journal off --force") {
+			t.Errorf("%s with another pack: %v\n%s", c, err, out)
+		}
+	}
+	if err := os.WriteFile(path, before, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = journalTool("recover", path); err != nil || !strings.Contains(out, "recovered transactions 1 to 1") {
+		t.Errorf("recover: %v\n%s", err, out)
+	}
+	h, err := fs.OpenHostFile(path, 0, 0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fs.Open(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := f.Lookup("/d"); err != nil || !st.IsDir() || !fs.Check(h).Clean() {
+		t.Errorf("after recover: %v, %v", err, fs.Check(h))
+	}
+	h.Close()
+	if out, err = journalTool("recover", "--json", path); err != nil || !strings.Contains(out, `"count":0`) {
+		t.Errorf("recover again: %v\n%s", err, out)
+	}
+}
