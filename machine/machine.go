@@ -96,6 +96,8 @@ type Machine struct {
 	Clock   *unibus.KW11
 	RK      *rk.RK11
 	RP      *rk.RP11
+	// Brackets are the registers for programs that bracket what they do.
+	Brackets *Brackets
 
 	cfg Config
 	// Virtual time was base when count instructions were done.
@@ -130,6 +132,7 @@ func New(cfg Config) (*Machine, error) {
 	m.Clock = unibus.NewKW11(m.Bus, LineFrequency)
 	m.RK = rk.NewRK11(m.Bus)
 	m.RP = rk.NewRP11(m.Bus)
+	m.Brackets = newBrackets(m.Bus)
 	return m, nil
 }
 

@@ -29,6 +29,8 @@ type State struct {
 	Clock   unibus.KW11State
 	RK      rk.RK11State
 	RP      rk.RP11State
+
+	Brackets BracketsState
 }
 
 // State returns a copy of the machine's state.
@@ -36,6 +38,7 @@ func (m *Machine) State() State {
 	return State{
 		Config: m.cfg, Time: m.Now(), CPU: m.CPU.State, MMU: m.MMU.State, Bus: m.Bus.State(),
 		Console: m.Console.State(), Clock: m.Clock.State(), RK: m.RK.State(), RP: m.RP.State(),
+		Brackets: m.Brackets.State(),
 	}
 }
 
@@ -46,7 +49,7 @@ func (m *Machine) setState(s State) error {
 	m.nanos = m.cfg.NanosPerInstr
 	m.setTime(s.Time)
 	return errors.Join(m.Bus.SetState(s.Bus), m.Console.SetState(s.Console), m.Clock.SetState(s.Clock),
-		m.RK.SetState(s.RK), m.RP.SetState(s.RP))
+		m.RK.SetState(s.RK), m.RP.SetState(s.RP), m.Brackets.SetState(s.Brackets))
 }
 
 // Snapshotter is a pack that can be copied in microseconds. A machine is
