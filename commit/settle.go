@@ -84,7 +84,7 @@ func (e *UnsettledError) Error() string {
 }
 
 // Clone copies the machine, between two of its instructions. All its packs must be
-// Snapshotters.
+// Snapshotters. The brackets of processes that are gone are forgotten.
 func (s *Settler) Clone(m *machine.Machine) error {
 	if s.clone == nil || s.clone.Config() != m.Config() {
 		c, err := machine.New(m.Config())
@@ -93,7 +93,20 @@ func (s *Settler) Clone(m *machine.Machine) error {
 		}
 		s.clone = c
 	}
+	if s.kernel != nil && len(m.Brackets.PIDs()) > 0 {
+		if g := see(m); s.kernel.Loaded(g) {
+			m.Brackets.Forget(func(pid int) bool { return !s.kernel.Alive(g, pid) })
+		}
+	}
 	return m.CloneInto(s.clone)
+}
+
+// see returns what the kernel is seen in.
+func see(m *machine.Machine) *kernel.Guest {
+	return &kernel.Guest{
+		Memory: m.MMU.Mem, KISA: m.MMU.PAR[mmu.Kernel<<1], KDSA: m.MMU.PAR[mmu.Kernel<<1|1],
+		User: m.CPU.Mode == mmu.User, Waiting: m.CPU.Waiting,
+	}
 }
 
 // Settle brings the clone to a commit point and returns that. The clone is used up
@@ -102,10 +115,9 @@ func (s *Settler) Clone(m *machine.Machine) error {
 func (s *Settler) Settle() (*Point, error) {
 	c := s.clone
 	guest := func() *kernel.Guest {
-		return &kernel.Guest{
-			Memory: c.MMU.Mem, KISA: c.MMU.PAR[0], KDSA: c.MMU.PAR[1],
-			User: c.CPU.Mode == mmu.User, Waiting: c.CPU.Waiting, Pack: s.pack,
-		}
+		g := see(c)
+		g.Pack = s.pack
+		return g
 	}
 	if err := s.find(guest()); errors.Is(err, kernel.ErrUnknown) {
 		return &Point{Packs: s.packs()}, nil
@@ -113,26 +125,28 @@ func (s *Settler) Settle() (*Point, error) {
 		return nil, err
 	}
 
-	brackets := &kernel.Brackets{Programs: s.Programs}
+	brackets := func() *kernel.Brackets {
+		return &kernel.Brackets{Programs: s.Programs, PIDs: c.Brackets.PIDs()}
+	}
 	begin := c.Instructions()
 	var view *kernel.View
 	var unknown error
 	settled := func() bool {
 		g := guest()
-		if !s.kernel.Settled(g, brackets) {
+		if !s.kernel.Settled(g, brackets()) {
 			return false
 		}
 		v, err := s.kernel.Look(g)
 		switch {
 		case err != nil:
 			unknown = err
-		case v.Settled(brackets):
+		case v.Settled(brackets()):
 			view = v
 		}
 		return unknown != nil || view != nil
 	}
 	if !settled() {
-		hold := func() bool { return !s.kernel.InBracket(guest(), brackets) }
+		hold := func() bool { return !s.kernel.InBracket(guest(), brackets()) }
 		idle := func() bool {
 			if settled() {
 				return true
@@ -149,7 +163,7 @@ func (s *Settler) Settle() (*Point, error) {
 	case view == nil:
 		err := &UnsettledError{Instructions: c.Instructions() - begin}
 		if v, e := s.kernel.Look(guest()); e == nil {
-			err.Underway = v.Underway(brackets)
+			err.Underway = v.Underway(brackets())
 		}
 		return nil, err
 	}

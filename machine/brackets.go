@@ -9,8 +9,14 @@ import (
 
 // Addresses of the bracket registers, where DEC leaves room for a user's devices.
 const (
-	RegBracketBegin = 0o764000
-	RegBracketEnd   = 0o764002
+	RegBracketProcess = 0o764000
+	RegBracketCommand = 0o764002
+)
+
+// Commands of the second bracket register.
+const (
+	BracketBegin = 1
+	BracketEnd   = 2
 )
 
 // maxBrackets is how many processes can be inside brackets at a time.
@@ -20,22 +26,23 @@ const maxBrackets = 32
 // several of its system calls belong together: a commit point comes before all of
 // them or after all.
 //
-//	0764000  write a process number: that process begins a bracket
-//	         read: the number of processes inside one
-//	0764002  write a process number: that process ends its bracket
-//	         read: 0
+//	0764000  a process number, 1 to 32767
+//	0764002  write, bits 7-0: 1, that process begins a bracket; 2, it ends one
+//	         read, bits 15-8: the number of processes inside brackets
 //
-// Brackets nest. Process numbers above 32767, and 0, are ignored, as is a process
-// that begins when there is no room. A word can be written at once or, as by
-// V7's /dev/kmem, byte by byte, the odd byte last. INIT ends all brackets.
+// Brackets nest. A process that begins when there is no room is not inside. V7's
+// /dev/kmem has the registers at 0164000; a program that writes both words by one
+// write(2) there is not disturbed by others that do so. (It writes byte by byte,
+// each by reading the word and writing it back: hence the command reads as 0.)
+// INIT ends all brackets.
 type Brackets struct {
 	state BracketsState
 }
 
 // BracketsState is all that the device knows.
 type BracketsState struct {
-	Open []Bracket
-	Low  [2]uint8 // even bytes that were written, of each register
+	Process uint16 // what was written to the first register
+	Open    []Bracket
 }
 
 // Bracket is a process inside one or more brackets.
@@ -46,40 +53,41 @@ type Bracket struct {
 
 func newBrackets(b *unibus.Bus) *Brackets {
 	d := new(Brackets)
-	b.Add(unibus.SlotUser0, d, RegBracketBegin, RegBracketEnd)
+	b.Add(unibus.SlotUser0, d, RegBracketProcess, RegBracketCommand)
 	return d
 }
 
 // Read implements unibus.Device.
 func (d *Brackets) Read(addr uint32) (uint16, bool) {
-	if addr == RegBracketBegin {
-		return uint16(len(d.state.Open)), true
+	if addr == RegBracketProcess {
+		return d.state.Process, true
 	}
-	return 0, true
+	return uint16(len(d.state.Open)) << 8, true
 }
 
 // Write implements unibus.Device.
 func (d *Brackets) Write(addr uint32, v, mask uint16) bool {
-	n := int(addr>>1) & 1
-	switch mask {
-	case 0o377:
-		d.state.Low[n] = uint8(v)
-		return true
-	case 0o177400:
-		v = v&mask | uint16(d.state.Low[n])
-	}
-	if v == 0 || v > 0o77777 {
+	if addr == RegBracketProcess {
+		d.state.Process = d.state.Process&^mask | v&mask
 		return true
 	}
-	i := slices.IndexFunc(d.state.Open, func(b Bracket) bool { return b.PID == v })
-	switch {
-	case addr == RegBracketBegin && i < 0:
-		if len(d.state.Open) < maxBrackets {
-			d.state.Open = append(d.state.Open, Bracket{v, 1})
+	pid := d.state.Process
+	if pid == 0 || pid > 0o77777 {
+		return true
+	}
+	i := slices.IndexFunc(d.state.Open, func(b Bracket) bool { return b.PID == pid })
+	switch v & mask & 0o377 {
+	case BracketBegin:
+		switch {
+		case i >= 0:
+			d.state.Open[i].Depth = min(d.state.Open[i].Depth+1, 0o77777)
+		case len(d.state.Open) < maxBrackets:
+			d.state.Open = append(d.state.Open, Bracket{pid, 1})
 		}
-	case addr == RegBracketBegin:
-		d.state.Open[i].Depth = min(d.state.Open[i].Depth+1, 0o77777)
-	case i >= 0:
+	case BracketEnd:
+		if i < 0 {
+			break
+		}
 		if d.state.Open[i].Depth--; d.state.Open[i].Depth == 0 {
 			d.state.Open = slices.Delete(d.state.Open, i, i+1)
 		}
@@ -126,6 +134,6 @@ func (d *Brackets) SetState(s BracketsState) error {
 	if len(s.Open) > maxBrackets {
 		return errors.New("bracket registers: impossible state")
 	}
-	d.state = BracketsState{Open: slices.Clone(s.Open), Low: s.Low}
+	d.state = BracketsState{Process: s.Process, Open: slices.Clone(s.Open)}
 	return nil
 }

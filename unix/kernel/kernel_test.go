@@ -189,6 +189,20 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+func TestAlive(t *testing.T) {
+	f := newFake(t)
+	f.process(4, 12, pZomb, 0, 20, 0, "")
+	k, err := New(f.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pid, want := range map[int]bool{1: true, 7: true, 9: true, 12: false, 13: false} {
+		if got := k.Alive(&f.guest, pid); got != want {
+			t.Errorf("process %d: %v", pid, got)
+		}
+	}
+}
+
 func TestSettled(t *testing.T) {
 	b := &Brackets{Programs: []string{"mkdir", "exactly14chars"}, PIDs: []int{77}}
 	comm := func(slot int, pid int, stat, flag uint8, pri int8, name string) func(f *fake) {

@@ -183,3 +183,16 @@ func (v *View) name(p *proc) string {
 	}
 	return string(b)
 }
+
+// Alive says whether there is a process of that number, zombies not counted. The
+// kernel must be loaded; the processor may do anything.
+func (k *Kernel) Alive(g *Guest, pid int) bool {
+	r := &reader{g: g}
+	for i := range k.proc.n {
+		e := k.proc.at(i)
+		if stat := r.byte(e + procStat); stat != 0 && stat != pZomb && int(r.word(e+procPID)) == pid {
+			return true
+		}
+	}
+	return false
+}
