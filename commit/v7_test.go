@@ -1,0 +1,367 @@
+package commit
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"v7em/block"
+	"v7em/machine"
+	"v7em/rk"
+	"v7em/tests/guest"
+	"v7em/unix/fs"
+	"v7em/unix/kernel"
+)
+
+var captures = flag.Int("captures", 2000, "how many captures of loaded guests TestCapturesAreClean checks")
+
+// loops are shell scripts that never end; $1 is a directory to work in.
+var loops = map[string]string{
+	"/bin/loop.dirs":  "cd $1; while :; do mkdir x x/y x/y/z q; mv x w; mv w/y q/y; rmdir q/y/z q/y w q; done\n",
+	"/bin/loop.files": "cd $1; while :; do cp /bin/ls f1; cp f1 f2; ln f1 f3; mv f3 f4; mv f4 g; rm -f f1 f2 g; done\n",
+	"/bin/loop.pipes": "cd $1; while :; do ls -l /bin | sort +3 | tee t | wc >u; cat t | (rm t; cat) | sort -r >v; rm u v; done\n",
+	"/bin/loop.cc":    "cd $1; echo 'main(){printf(\"%d\\n\",6*7);}' >a.c; while :; do cc -O a.c; a.out >o; rm a.out o; done\n",
+	"/bin/loop.sync":  "cd $1; n='1 2 3 4 5 6 7 8 9 0'; while :; do cp /bin/ls s1; sync; for i in $n $n $n; do for j in $n; do :; done; done; rm s1; done\n",
+	"/bin/loop.mount": "cd $1; while :; do cp /bin/ls $2/m1; mkdir $2/m2; /etc/umount $3; /etc/mount $3 $2; rm $2/m1; rmdir $2/m2; done\n",
+}
+
+// sixLoops keeps two volumes busy with all that changes them.
+func sixLoops(g *guest.Guest) {
+	background(g, "dirs /tmp/1", "dirs /usr/tmp/1", "files /tmp/2", "files /usr/tmp/2", "pipes /usr/tmp/3", "cc /tmp/3")
+}
+
+func background(g *guest.Guest, jobs ...string) {
+	g.Run("mkdir /tmp/1 /tmp/2 /tmp/3 /usr/tmp/1 /usr/tmp/2 /usr/tmp/3")
+	for _, j := range jobs {
+		g.Run("loop." + j + " >/dev/null 2>&1 &")
+	}
+}
+
+// setTiming makes a guest's disks slow, as real ones are, or quick.
+func setTiming(m *machine.Machine, slow bool) {
+	m.RK.SetTiming(rk.FastTiming)
+	m.RP.SetTiming(rk.FastTiming)
+	if slow {
+		m.RK.SetTiming(rk.RealRK05Timing)
+		m.RP.SetTiming(rk.RealRP03Timing)
+	}
+}
+
+// part is a file system on a pack.
+type part struct {
+	*block.Store
+	first, n int
+}
+
+func (p part) Blocks() int                      { return p.n }
+func (p part) ReadBlock(n int, b []byte) error  { return p.Store.ReadBlock(p.first+n, b) }
+func (p part) WriteBlock(n int, b []byte) error { return p.Store.WriteBlock(p.first+n, b) }
+
+// campaign takes captures of a running guest at random instants.
+type campaign struct {
+	t       *testing.T
+	g       *guest.Guest
+	s       *Settler
+	rng     *rand.Rand
+	checker fs.Checker
+
+	captured, unsettled, damaged int
+	instructions                 []int
+	cloned, settled              []time.Duration
+}
+
+func newCampaign(t *testing.T, g *guest.Guest) *campaign {
+	return &campaign{t: t, g: g, s: NewSettler(), rng: rand.New(rand.NewPCG(7, 7))}
+}
+
+// capture lets the guest run on for up to so much virtual time and takes a commit
+// point, nil if there is none.
+func (c *campaign) capture(within uint64) *Point {
+	c.t.Helper()
+	c.g.M.Run(c.rng.Uint64N(within))
+	t0 := time.Now()
+	if err := c.s.Clone(c.g.M); err != nil {
+		c.t.Fatal(err)
+	}
+	t1 := time.Now()
+	p, err := c.s.Settle()
+	t2 := time.Now()
+	if e := new(UnsettledError); errors.As(err, &e) {
+		c.unsettled++
+		c.t.Logf("capture %d: %v", c.captured, err)
+		return nil
+	}
+	if err != nil {
+		c.t.Fatalf("capture %d: %v", c.captured, err)
+	}
+	if !p.Settled || len(p.Volumes) == 0 {
+		c.t.Fatalf("capture %d: V7 is not recognized", c.captured)
+	}
+	c.captured++
+	c.instructions = append(c.instructions, int(p.Instructions))
+	c.cloned, c.settled = append(c.cloned, t1.Sub(t0)), append(c.settled, t2.Sub(t1))
+	return p
+}
+
+// check returns what is wrong with the volumes of a commit point.
+func (c *campaign) check(p *Point) (wrong []string) {
+	for _, v := range p.Volumes {
+		if r := c.checker.Check(part{p.Packs[v.Drive], v.First, v.Blocks}); !r.Clean() {
+			for _, problem := range r.Problems {
+				wrong = append(wrong, fmt.Sprintf("%v: %v", v.Drive, problem))
+			}
+		}
+	}
+	if wrong != nil {
+		c.damaged++
+	}
+	return wrong
+}
+
+// report logs how long it took.
+func (c *campaign) report() {
+	if len(c.instructions) == 0 {
+		return
+	}
+	slices.Sort(c.instructions)
+	slices.Sort(c.cloned)
+	slices.Sort(c.settled)
+	n := len(c.instructions)
+	c.t.Logf("%d captures, %d did not settle; to clone %v, 99%% %v; to settle %d instructions, 99%% %d, worst %d; %v, 99%% %v, worst %v",
+		n, c.unsettled, c.cloned[n/2], c.cloned[n*99/100],
+		c.instructions[n/2], c.instructions[n*99/100], c.instructions[n-1],
+		c.settled[n/2], c.settled[n*99/100], c.settled[n-1])
+}
+
+// configs are the machines that V7 runs on, with the disks that it boots from.
+var configs = []struct {
+	name  string
+	o     guest.Options
+	share int // of the captures, in percent
+}{
+	{"RK 70", guest.Options{}, 50},
+	{"RK 45", guest.Options{Machine: machine.Config{Model: machine.PDP1145}}, 25},
+	{"RP 45", guest.Options{Disk: "rp"}, 25},
+}
+
+func TestCapturesAreClean(t *testing.T) {
+	for _, cfg := range configs {
+		t.Run(cfg.name, func(t *testing.T) {
+			cfg.o.Files = loops
+			g := guest.Boot(t, cfg.o)
+			sixLoops(g)
+			g.Wait(5 * guest.Second)
+			c := newCampaign(t, g)
+			n := *captures * cfg.share / 100
+			if testing.Short() {
+				n /= 10
+			}
+			moved := map[kernel.Drive]bool{}
+			before := map[kernel.Drive]*block.Store{}
+			for i := range n {
+				if i%20 == 0 {
+					setTiming(g.M, c.rng.IntN(2) == 0)
+				}
+				p := c.capture(60e6)
+				if p == nil {
+					continue
+				}
+				for _, w := range c.check(p) {
+					t.Errorf("capture %d: %s", i, w)
+				}
+				if c.damaged > 5 {
+					t.Fatal("and so on")
+				}
+				for d, s := range p.Packs {
+					if before[d] != nil {
+						for range before[d].Diff(s) {
+							moved[d] = true
+							break
+						}
+					}
+					before[d] = s
+				}
+			}
+			c.report()
+			if len(moved) < 2 && cfg.o.Disk != "rp" || len(moved) < 1 {
+				t.Errorf("only %v changed", moved)
+			}
+			if c.unsettled > n/100 {
+				t.Errorf("%d of %d clones did not settle", c.unsettled, n)
+			}
+		})
+	}
+}
+
+// TestAllPartsAreNeeded leaves out each part of the state in turn, and the
+// brackets: every one makes captures damaged.
+func TestAllPartsAreNeeded(t *testing.T) {
+	o := guest.Options{Files: loops}
+	loaded := guest.Boot(t, o)
+	sixLoops(loaded)
+	setTiming(loaded.M, true)
+	loaded.Wait(5 * guest.Second)
+	// Writes are queued at a settled instant when nothing waits for them.
+	syncs := guest.Boot(t, o)
+	background(syncs, "sync /tmp/1")
+	syncs.Wait(5 * guest.Second)
+	setTiming(syncs.M, true)
+	syncs.Wait(5 * guest.Second)
+	dirs := guest.Boot(t, o)
+	background(dirs, "dirs /tmp/1", "dirs /usr/tmp/1")
+	dirs.Wait(5 * guest.Second)
+	for _, c := range []struct {
+		name  string
+		guest *guest.Guest
+		leave func(s *Settler)
+	}{
+		{"delayed buffers", loaded, func(s *Settler) { s.Parts &^= kernel.Delayed }},
+		{"queued buffers", syncs, func(s *Settler) { s.Parts &^= kernel.Queued }},
+		{"inodes", loaded, func(s *Settler) { s.Parts &^= kernel.Inodes }},
+		{"superblocks", loaded, func(s *Settler) { s.Parts &^= kernel.Supers }},
+		{"orphans", loaded, func(s *Settler) { s.Parts &^= kernel.Orphans }},
+		{"brackets", dirs, func(s *Settler) { s.Programs = nil }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, all := range []bool{true, false} {
+				g := c.guest.Clone(t)
+				k := newCampaign(t, g)
+				if !all {
+					c.leave(k.s)
+				}
+				n := 200
+				for i := 0; i < n && (all || k.damaged == 0); i++ {
+					if p := k.capture(60e6); p != nil {
+						k.check(p)
+					}
+				}
+				t.Logf("with all: %v: %d of %d damaged", all, k.damaged, k.captured)
+				if all == (k.damaged > 0) || all && k.captured < n*9/10 {
+					t.Errorf("with all: %v: %d of %d damaged", all, k.damaged, k.captured)
+				}
+			}
+		})
+	}
+}
+
+// TestMountAndUmount takes captures while packs come and go. One that is not
+// mounted is clean too, though its last writes may still be queued.
+func TestMountAndUmount(t *testing.T) {
+	g := guest.Boot(t, guest.Options{Files: loops})
+	background(g, "mount /tmp/1 /usr/doc /dev/rk3", "mount /tmp/2 /usr/sys /dev/rk4", "files /tmp/3", "dirs /usr/tmp/1")
+	g.Wait(5 * guest.Second)
+	c := newCampaign(t, g)
+	away := 0
+	for i := range 300 {
+		if i%20 == 0 {
+			setTiming(g.M, c.rng.IntN(2) == 0)
+		}
+		p := c.capture(60e6)
+		if p == nil {
+			continue
+		}
+		for _, unit := range []int{3, 4} {
+			d := kernel.Drive{Controller: kernel.RK, Unit: unit}
+			if !slices.ContainsFunc(p.Volumes, func(v kernel.Volume) bool { return v.Drive == d }) {
+				away++
+				p.Volumes = append(p.Volumes, kernel.Volume{Drive: d, Blocks: p.Packs[d].Blocks()})
+			}
+		}
+		if len(p.Volumes) != 8 {
+			t.Fatalf("volumes %+v", p.Volumes)
+		}
+		for _, w := range c.check(p) {
+			t.Errorf("capture %d: %s", i, w)
+		}
+		if c.damaged > 5 {
+			t.Fatal("and so on")
+		}
+	}
+	c.report()
+	if away < 20 {
+		t.Errorf("a pack was not mounted %d times", away)
+	}
+}
+
+// TestWhatDoesNotEnd has a mkdir that cannot end: the bound holds, the process is
+// named, and there is a commit point again when it is gone.
+func TestWhatDoesNotEnd(t *testing.T) {
+	g := guest.Boot(t, guest.Options{Files: map[string]string{
+		"/tmp/mkdir.c": "main(){creat(\"/tmp/begun\",0666);for(;;);}\n",
+	}})
+	if out := g.Run("cd /tmp; mkdir x; cc -o x/mkdir mkdir.c; x/mkdir & sleep 2; ls begun"); out != "begun\n" && out == "" {
+		t.Fatal(out)
+	}
+	c := newCampaign(t, g)
+	c.s.Limit = 300_000
+	if err := c.s.Clone(g.M); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.s.Settle()
+	e := new(UnsettledError)
+	if !errors.As(err, &e) || len(e.Underway) != 1 || e.Underway[0].Name != "mkdir" || e.Instructions < 300_000 || e.Instructions > 400_000 {
+		t.Fatalf("%v: %+v", err, e)
+	}
+	c.s.Programs = nil
+	if p := c.capture(1); p == nil || c.check(p) != nil {
+		t.Error("no commit point without brackets")
+	}
+	c.s.Programs = Programs
+	g.Run("kill -9 $!")
+	g.Wait(guest.Second)
+	if p := c.capture(1); p == nil || c.check(p) != nil {
+		t.Error("no commit point after it has gone")
+	}
+}
+
+// TestOwnBracket runs a program that makes a directory by itself, slowly, in the
+// brackets that the two registers give it. Without them captures are damaged.
+func TestOwnBracket(t *testing.T) {
+	source, err := os.ReadFile("testdata/bracket.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cfg := range configs {
+		t.Run(cfg.name, func(t *testing.T) {
+			cfg.o.Files = map[string]string{"/tmp/bracket.c": string(source)}
+			g := guest.Boot(t, cfg.o)
+			if out := g.Run("cd /tmp; cc -o makedir bracket.c"); out != "" {
+				t.Fatal(out)
+			}
+			for _, bracket := range []bool{true, false} {
+				g := g.Clone(t)
+				option := ""
+				if !bracket {
+					option = "-n "
+				}
+				g.Run("makedir " + option + "/tmp/d &")
+				c := newCampaign(t, g)
+				open := 0
+				for range 100 {
+					p := c.capture(60e6)
+					if p == nil {
+						t.Fatal("not settled")
+					}
+					if wrong := c.check(p); wrong != nil && bracket {
+						t.Error(wrong)
+					}
+					open += len(g.M.Brackets.PIDs())
+				}
+				if bracket == (open < 20) || bracket == (c.damaged > 0) {
+					t.Errorf("brackets: %v: %d of 100 captures within one, %d damaged", bracket, open, c.damaged)
+				}
+				// Killed, it leaves its bracket open until it is known to be gone.
+				g.Run("kill -9 $!; sleep 1")
+				c.capture(1)
+				if pids := g.M.Brackets.PIDs(); pids != nil {
+					t.Errorf("%v are in brackets, and gone", pids)
+				}
+			}
+		})
+	}
+}
