@@ -25,7 +25,7 @@ var faults = map[string]struct {
 // read-only at once, touch its files no more, call nothing durable that is not, and
 // leave behind what recovers to all that was acknowledged.
 func TestRule7(t *testing.T) {
-	const ops = 12
+	const ops = 8
 	for name, m := range modes {
 		// How many calls a run without a fault makes.
 		whole := &crashtest.Fault{}

@@ -56,13 +56,3 @@ func blockSum(s *block.Store, n int) uint64 {
 	sum := sha256.Sum256(b[:])
 	return le.Uint64(sum[:])
 }
-
-// stateOf returns what describes a store whose layout and flags are those of s.
-func stateOf(store *block.Store, s packState) packState {
-	var uses []use
-	if s.ordered {
-		uses = survey(store, s.layout)
-	}
-	var f fingerprint
-	return f.update(store, s.layout, s.ordered, uses, nil)
-}

@@ -220,7 +220,8 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	layout := layoutOf(v.tip, o.Layout)
 	v.layout.Store(&layout)
 	v.tipUses = survey(v.tip, layout)
-	v.state = v.print.update(v.tip, layout, o.Data == DataOrdered, v.tipUses, nil)
+	v.state = r.describe(layout, o.Data == DataOrdered, v.tipUses)
+	v.print = r.print
 	v.head = r.next(v.state, nanos(o.Clock()))
 	if o.JournalSize != 0 && ringFor(o.JournalSize) != v.head.ring {
 		v.head.ring = ringFor(o.JournalSize)

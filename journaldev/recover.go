@@ -114,6 +114,7 @@ type recovered struct {
 	j      *journal
 	plan   plan
 	store  *block.Store // the pack as recovery leaves it
+	print  fingerprint  // of store
 	writes []int        // the blocks in which the image differs, in ascending order
 	report Recovery
 }
@@ -144,7 +145,7 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 	// What the pack should be now: as the last commit mark that is applied says, or
 	// the last one that is home.
 	state, known := r.state()
-	fits := known && state.layout.valid(j.blocks) && stateOf(r.store, state) == state
+	fits := known && state.layout.valid(j.blocks) && r.describe(state.layout, state.ordered, nil) == state
 	if n := len(p.apply); n > 0 {
 		r.report.First, r.report.Last, r.report.Count = p.apply[0].id, p.apply[n-1].id, n
 		if !fits && !force {
@@ -167,6 +168,15 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 	r.writes = slices.Collect(image.Diff(r.store))
 	r.report.Blocks = len(r.writes)
 	return r, nil
+}
+
+// describe returns what describes the pack as recovery leaves it. uses is what a
+// survey with that layout finds, or nil.
+func (r *recovered) describe(l Layout, ordered bool, uses []use) packState {
+	if ordered && uses == nil {
+		uses = survey(r.store, l)
+	}
+	return r.print.update(r.store, l, ordered, uses, func(int) bool { return false })
 }
 
 // state returns what the journal says of the pack with the plan carried out. It is
@@ -299,7 +309,7 @@ func emptied(r *recovered, journal *backing) error {
 	if !state.layout.valid(r.j.blocks) {
 		state = packState{}
 	}
-	return writeHeader(journal, r.next(stateOf(r.store, state), nanos(time.Now())))
+	return writeHeader(journal, r.next(r.describe(state.layout, state.ordered, nil), nanos(time.Now())))
 }
 
 // Preview tells what Recover would do with the image at path, and does nothing. If
