@@ -122,6 +122,10 @@ type CPU struct {
 	// only takes traps and interrupts, and Run reports StopWait when there
 	// are none. It is no part of the state.
 	Hold func() bool
+
+	// OnTRAP, if not nil, is told of each TRAP instruction in user mode, with
+	// its low byte, before the trap is taken. It is not part of the state.
+	OnTRAP func(code uint8)
 }
 
 // New makes a processor on a memory system: an 11/70 or else an 11/45, with
@@ -289,8 +293,8 @@ func (c *CPU) Run(n int) Stop {
 			if !pirq {
 				vector = c.ints.Grant(level)
 			}
-			if vector != 0 {
-				c.enter(vector)
+			if vector != 0 && c.enter(vector) {
+				c.checkNewStack()
 			}
 			c.attend()
 			continue
@@ -310,13 +314,7 @@ func (c *CPU) Run(n int) Stop {
 		}
 		c.returned = returnNone
 		c.execute()
-		switch {
-		case c.returned == returnRTI:
-			traced = c.T
-		case c.returned == returnRTT || c.Traps&trapSynchronous != 0:
-			traced = false
-		}
-		if traced {
+		if (traced || c.returned == returnRTI && c.T) && c.Traps&trapSynchronous == 0 {
 			c.Traps |= TrapTrace
 		}
 		if c.Halted {

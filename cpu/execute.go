@@ -30,22 +30,24 @@ func (c *CPU) execute() {
 					continue
 				}
 			}
+			n, z, o := c.N, c.Z, c.V
 			c.N, c.Z, c.V = v, v, 0
 			if ir&070 == 0 {
 				c.R[ir&7] = v
-			} else {
-				c.storeW(ir, v)
+			} else if !c.storeW(ir, v) {
+				c.N, c.Z, c.V = n, z, o
 			}
 		case opMOVB:
 			v, ok := c.loadB(ir >> 6)
 			if !ok {
 				continue
 			}
+			n, z, o := c.N, c.Z, c.V
 			c.N, c.Z, c.V = uint16(v)<<8, uint16(v), 0
 			if ir&070 == 0 {
 				c.R[ir&7] = uint16(int8(v))
-			} else {
-				c.storeB(ir, v)
+			} else if !c.storeB(ir, v) {
+				c.N, c.Z, c.V = n, z, o
 			}
 		case opCMP:
 			s, ok := c.loadW(ir >> 6)
@@ -277,7 +279,9 @@ func (c *CPU) execute() {
 			}
 			link := ir >> 6 & 7
 			sp := c.R[6] - 2
-			if uint32(sp) >= c.limit && c.writeLinked(sp, c.R[link]) || uint32(sp) < c.limit && c.push(c.R[link]) {
+			c.R[6] = sp
+			c.note(-2&037<<3 | 6)
+			if c.writeD(sp, c.R[link]) && (uint32(sp) >= c.limit || c.stackCheck(sp)) {
 				c.R[link] = c.R[7]
 				c.R[7] = va
 			}
@@ -376,11 +380,11 @@ func (c *CPU) execute() {
 			c.toPrevious(ir)
 		case opMARK:
 			sp := c.R[7] + ir&077<<1
+			c.R[7] = c.R[5]
 			v, ok := c.readD(sp)
 			if !ok {
 				continue
 			}
-			c.R[7] = c.R[5]
 			c.R[5] = v
 			c.R[6] = sp + 2
 		case opRTI, opRTT:
@@ -403,6 +407,9 @@ func (c *CPU) execute() {
 			c.trap(TrapEMT)
 		case opTRAP:
 			c.trap(TrapTRAP)
+			if c.OnTRAP != nil && c.Mode == mmu.User {
+				c.OnTRAP(uint8(ir))
+			}
 		case opBPT:
 			c.trap(TrapBPT)
 		case opIOT:
@@ -451,13 +458,6 @@ func (c *CPU) putLogicB(p *uint16, shift uint16, r uint8) {
 
 func (c *CPU) branch(ir uint16) {
 	c.R[7] += uint16(int8(ir)) << 1
-}
-
-// writeLinked pushes the link of a JSR where the stack limit is far.
-func (c *CPU) writeLinked(sp, v uint16) bool {
-	c.R[6] = sp
-	c.note(-2&037<<3 | 6)
-	return c.writeD(sp, v)
 }
 
 func bit(b bool) uint16 {
@@ -702,11 +702,12 @@ func (c *CPU) toPrevious(ir uint16) {
 }
 
 // reset is the RESET instruction: INIT on the bus, and the registers that it
-// clears in the processor.
+// clears in the processor. The CPU error register is not one of them.
 func (c *CPU) reset() {
-	c.PIRQ, c.CPUError, c.MicroBreak = 0, 0, 0
+	c.PIRQ, c.StackLimit = 0, 0
 	c.Traps &^= TrapPowerFail
 	c.mmu.Reset()
+	c.remap()
 	c.ints.Reset()
 	c.io = true
 	c.attend()

@@ -23,18 +23,14 @@ func (c *CPU) timeout(pa uint32) {
 func (c *CPU) translate(space int, va uint16, write bool) (uint32, bool) {
 	frozen := c.mmu.Frozen()
 	pa, ok := c.mmu.Translate(space, va, write)
-	if !ok {
-		if !frozen {
-			c.mmu.MMR1, c.mmu.MMR2 = c.mods, c.instPC
-		}
-		c.trap(TrapMM)
-		return 0, false
+	if !ok && !frozen {
+		c.mmu.MMR1, c.mmu.MMR2 = c.mods, c.instPC
 	}
-	if c.mmu.TrapPending {
+	if !ok || c.mmu.TrapPending {
 		c.mmu.TrapPending = false
 		c.trap(TrapMM)
 	}
-	return pa, true
+	return pa, ok
 }
 
 // touchIO is called before a reference to the I/O page: the registers that
@@ -48,8 +44,12 @@ func (c *CPU) touchIO() {
 	c.attend()
 }
 
-// readSpace reads a word of any mode's space the slow way.
+// readSpace reads a word of any mode's space.
 func (c *CPU) readSpace(space int, va uint16) (uint16, bool) {
+	p := &c.mmu.R[space&7][va>>13]
+	if off := uint32(va); off-p.Start < p.Size && va&1 == 0 {
+		return c.mem[(off+p.Base)>>1], true
+	}
 	if va&1 != 0 {
 		c.odd()
 		return 0, false
@@ -68,8 +68,13 @@ func (c *CPU) readSpace(space int, va uint16) (uint16, bool) {
 	return v, ok
 }
 
-// writeSpace writes a word of any mode's space the slow way.
+// writeSpace writes a word of any mode's space.
 func (c *CPU) writeSpace(space int, va, v uint16) bool {
+	p := &c.mmu.W[space&7][va>>13]
+	if off := uint32(va); off-p.Start < p.Size && va&1 == 0 {
+		c.mem[(off+p.Base)>>1] = v
+		return true
+	}
 	if va&1 != 0 {
 		c.odd()
 		return false
@@ -136,7 +141,8 @@ func (c *CPU) checkWriteD(va uint16) bool {
 }
 
 // note records a register change for MMR1: two at most, the first in the low
-// byte. The program counter is not recorded.
+// byte. Operands through the program counter count (PDP-11/70 Processor
+// Handbook, 6.6.2), the fetch of instruction and index words does not.
 func (c *CPU) note(change uint16) {
 	if c.mods == 0 {
 		c.mods = change
@@ -150,9 +156,7 @@ func (c *CPU) note(change uint16) {
 // when the kernel stack pointer went below the limit.
 func (c *CPU) regMod(reg int, delta int) bool {
 	c.R[reg] += uint16(delta)
-	if reg != 7 {
-		c.note(uint16(delta)&037<<3 | uint16(reg))
-	}
+	c.note(uint16(delta)&037<<3 | uint16(reg))
 	if reg == 6 && delta < 0 && uint32(c.R[6]) < c.limit {
 		return c.stackCheck(c.R[6])
 	}
@@ -174,7 +178,11 @@ func (c *CPU) fetch() (uint16, bool) {
 	return v, ok
 }
 
-// push writes a word on the current stack.
+// push writes a word on the current stack, and then looks whether the kernel's
+// went below the limit.
 func (c *CPU) push(v uint16) bool {
-	return c.regMod(6, -2) && c.writeD(c.R[6], v)
+	sp := c.R[6] - 2
+	c.R[6] = sp
+	c.note(-2&037<<3 | 6)
+	return c.writeD(sp, v) && (uint32(sp) >= c.limit || c.stackCheck(sp))
 }

@@ -18,40 +18,36 @@ func (c *CPU) address(spec, step uint16) (va uint16, inI, ok bool) {
 			step = 2
 		}
 		c.R[reg] = va + step
-		if reg != 7 {
-			c.note(step<<3 | reg)
-		}
+		c.note(step<<3 | reg)
 		return va, reg == 7, true
 	case 3:
 		va = c.R[reg]
 		c.R[reg] = va + 2
+		c.note(2<<3 | reg)
 		if reg == 7 {
 			va, ok = c.readI(va)
 			return va, false, ok
 		}
-		c.note(2<<3 | reg)
 	case 4:
 		if reg >= 6 {
 			step = 2
 		}
 		va = c.R[reg] - step
 		c.R[reg] = va
-		if reg != 7 {
-			c.note(-step&037<<3 | reg)
-			if reg == 6 && uint32(va) < c.limit {
-				ok = c.stackCheck(va)
-				return va, false, ok
-			}
+		c.note(-step&037<<3 | reg)
+		if reg == 6 && uint32(va) < c.limit {
+			ok = c.stackCheck(va)
+			return va, false, ok
 		}
 		return va, reg == 7, true
 	case 5:
 		va = c.R[reg] - 2
 		c.R[reg] = va
+		c.note(-2&037<<3 | reg)
 		if reg == 7 {
 			va, ok = c.readI(va)
 			return va, false, ok
 		}
-		c.note(-2&037<<3 | reg)
 		if reg == 6 && uint32(va) < c.limit && !c.stackCheck(va) {
 			return va, false, false
 		}
@@ -123,10 +119,12 @@ func (c *CPU) loadW(spec uint16) (uint16, bool) {
 func (c *CPU) fetch2() (uint16, bool) {
 	pc := c.R[7]
 	c.R[7] = pc + 2
+	c.note(2<<3 | 7)
 	return c.readI(pc)
 }
 
-// storeW writes a word operand that is not read first.
+// storeW writes a word operand that is not read first. It reports whether
+// there was an address to write to: the write itself may still have aborted.
 func (c *CPU) storeW(spec, v uint16) bool {
 	reg := spec & 7
 	var va uint16
@@ -136,7 +134,8 @@ func (c *CPU) storeW(spec, v uint16) bool {
 		return true
 	case 1:
 		if reg == 7 {
-			return c.writeSpace(int(c.Mode)<<1, c.R[7], v)
+			c.writeSpace(int(c.Mode)<<1, c.R[7], v)
+			return true
 		}
 		va = c.R[reg]
 	case 6:
@@ -152,7 +151,8 @@ func (c *CPU) storeW(spec, v uint16) bool {
 			return false
 		}
 		if inI {
-			return c.writeSpace(int(c.Mode)<<1, va, v)
+			c.writeSpace(int(c.Mode)<<1, va, v)
+			return true
 		}
 	}
 	p := &c.dw[va>>13]
@@ -160,7 +160,8 @@ func (c *CPU) storeW(spec, v uint16) bool {
 		c.mem[(off+p.Base)>>1] = v
 		return true
 	}
-	return c.writeSpace(int(c.Mode)<<1|1, va, v)
+	c.writeSpace(int(c.Mode)<<1|1, va, v)
+	return true
 }
 
 // refW finds a word operand to be changed in place: a register, a word of
@@ -247,6 +248,7 @@ func (c *CPU) loadB(spec uint16) (uint8, bool) {
 		switch reg {
 		case 7:
 			c.R[7] = va + 2
+			c.note(2<<3 | 7)
 			space--
 		case 6:
 			c.R[6] = va + 2
@@ -284,7 +286,8 @@ func (c *CPU) loadB(spec uint16) (uint8, bool) {
 	return uint8(v >> (pa & 1 << 3)), true
 }
 
-// storeB writes a byte operand, not a register, that is not read first.
+// storeB writes a byte operand, not a register, that is not read first. See
+// storeW for what it returns.
 func (c *CPU) storeB(spec uint16, v uint8) bool {
 	space := int(c.Mode)<<1 | 1
 	va, inI, ok := c.address(spec, 1)
@@ -301,7 +304,8 @@ func (c *CPU) storeB(spec uint16, v uint8) bool {
 		*w = *w&^(0377<<shift) | uint16(v)<<shift
 		return true
 	}
-	return c.writeMasked(space, va, uint16(v)<<shift, 0377<<shift)
+	c.writeMasked(space, va, uint16(v)<<shift, 0377<<shift)
+	return true
 }
 
 // refB finds a byte operand to be changed in place: the word that holds it and

@@ -70,7 +70,17 @@ func (c *CPU) serveTrap() {
 	}
 	c.Traps &^= t
 	c.Waiting = false
-	c.enter(trapVectors[n])
+	if c.enter(trapVectors[n]) && t&(TrapRed|TrapYellow) == 0 {
+		c.checkNewStack()
+	}
+}
+
+// checkNewStack looks, after a trap or interrupt, at how low the kernel stack
+// has become. The stack's own traps do not ask for another.
+func (c *CPU) checkNewStack() {
+	if uint32(c.R[6]) < c.limit {
+		c.stackCheck(c.R[6])
+	}
 }
 
 func (c *CPU) setKernelStack(sp uint16) {
@@ -89,27 +99,28 @@ func (c *CPU) red() {
 
 // enter takes a trap or interrupt through a vector: new PC and PSW from
 // kernel D space, the old ones pushed on the stack of the new mode. An abort
-// on the way leaves the old state and its own request; one on the kernel's
-// stack is a red stack trap.
-func (c *CPU) enter(vector uint16) {
-	c.instPC, c.mods = vector, 0
+// on the way leaves the old state and its own request; if it was a push on the
+// kernel's stack, a red stack trap goes before that. MMR1 is still that of the
+// instruction before.
+func (c *CPU) enter(vector uint16) bool {
+	c.instPC = vector
+	c.mmu.MMR0 &^= mmu.MMR0Done
 	pc, ok := c.readSpace(mmu.Kernel<<1|1, vector)
 	if !ok {
-		return
+		return false
 	}
 	psw, ok := c.readSpace(mmu.Kernel<<1|1, vector+2)
 	if !ok {
-		return
+		return false
 	}
 	mode := int(psw >> 14)
 	old := c.PSW()
 	sp := c.StackPointer(mode)
 	if !c.writeSpace(mode<<1|1, sp-2, old) || !c.writeSpace(mode<<1|1, sp-4, c.R[7]) {
-		if mode == mmu.Kernel && c.Traps&trapSynchronous != 0 {
-			c.Traps &^= trapSynchronous
+		if mode == mmu.Kernel {
 			c.red()
 		}
-		return
+		return false
 	}
 	oldMode := c.Mode
 	if uint8(mode) == c.Mode {
@@ -119,10 +130,9 @@ func (c *CPU) enter(vector uint16) {
 	}
 	c.SetPSW(psw)
 	c.PrevMode = oldMode
+	c.mmu.MMR0 |= mmu.MMR0Done
 	c.R[7] = pc
-	if uint32(c.R[6]) < c.limit && vector != trapVectors[0] {
-		c.stackCheck(c.R[6])
-	}
+	return true
 }
 
 // stackCheck is for a kernel stack reference below the limit: a warning

@@ -99,11 +99,22 @@ type Machine struct {
 	// Brackets are the registers for programs that bracket what they do.
 	Brackets *Brackets
 
+	// Attend, if not nil, is called on the goroutine that runs the machine,
+	// between two instructions, often by the host's clock and whenever the
+	// processor has nothing to do. It must be quick.
+	Attend func()
+	// Held, if not nil, is asked when the processor stands still and may
+	// return a channel that tells when CPU.Hold is to be asked again. While
+	// it is not nil, a machine that runs freely waits for it and its virtual
+	// time stands.
+	Held func() <-chan struct{}
+
 	cfg Config
 	// Virtual time was base when count instructions were done.
 	base, count uint64
 	nanos       uint64 // per instruction
 	stop        atomic.Bool
+	attended    uint64                // instructions done when Attend was last called
 	disks       [2][rk.Drives]rk.Disk // by controller: RK11, RP11
 }
 
@@ -224,6 +235,7 @@ func (m *Machine) run(limit, instructions uint64, idle func() bool) Stop {
 		if m.stop.Swap(false) {
 			return StopRequested
 		}
+		m.attend(attendEvery)
 		now := m.Now()
 		m.Bus.RunDue(now)
 		if now >= end || m.Instructions()-begin >= instructions {
@@ -236,6 +248,10 @@ func (m *Machine) run(limit, instructions uint64, idle func() bool) Stop {
 			if idle != nil && idle() {
 				return StopRequested
 			}
+			if ch := m.held(); ch != nil {
+				<-ch
+				continue
+			}
 			next, ok := m.Bus.Next()
 			if !ok {
 				return StopWaitForever
@@ -243,6 +259,25 @@ func (m *Machine) run(limit, instructions uint64, idle func() bool) Stop {
 			m.setTime(max(m.Now(), min(next, end)))
 		}
 	}
+}
+
+// attendEvery is how many instructions there are at most between two calls of
+// Attend, a slice more or less.
+const attendEvery = 50_000
+
+// attend calls Attend if so many instructions were done since it was called.
+func (m *Machine) attend(every uint64) {
+	if m.Attend != nil && m.Instructions()-m.attended >= every {
+		m.attended = m.Instructions()
+		m.Attend()
+	}
+}
+
+func (m *Machine) held() <-chan struct{} {
+	if m.Held == nil {
+		return nil
+	}
+	return m.Held()
 }
 
 // Step does one instruction, or takes one trap or interrupt, with the events

@@ -89,6 +89,8 @@ func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func
 		}
 		// Waiting: sleep until the next event is due by the host's clock,
 		// or somebody wants something.
+		m.attend(0)
+		held := m.held()
 		next, ok := m.Bus.Next()
 		var timer <-chan time.Time
 		if ok {
@@ -106,12 +108,13 @@ func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func
 		select {
 		case <-timer:
 		case f = <-req:
+		case <-held:
 		case <-ctx.Done():
 		}
 		now := uint64(max(origin+int64(clock.Now()), 0))
 		if ok {
 			now = min(now, next)
-			if f == nil && ctx.Err() == nil {
+			if f == nil && held == nil && ctx.Err() == nil {
 				now = next
 			}
 		}
@@ -126,6 +129,7 @@ func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func
 // runTo runs to a virtual time, a WAIT or a HALT.
 func (m *Machine) runTo(end uint64) cpu.Stop {
 	for {
+		m.attend(attendEvery)
 		now := m.Now()
 		m.Bus.RunDue(now)
 		if now >= end || m.stop.Load() {

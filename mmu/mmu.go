@@ -65,7 +65,6 @@ const (
 	pdrWrite  = 1 << 6  // page written since the PDR or PAR was loaded
 	pdrAccess = 1 << 7  // access that trapped or aborted
 	pdrPLF    = 077400  // page length field, bits 14-8
-	pdrBypass = 0100000 // cache bypass, 11/70 only
 )
 
 // A Page is one cached translation: virtual addresses va with
@@ -146,7 +145,7 @@ func (m *MMU) CopyFrom(src *MMU) {
 // Reset is what the processor's power-up and RESET do: relocation off,
 // D space off.
 func (m *MMU) Reset() {
-	m.MMR0, m.MMR3 = 0, 0
+	m.MMR0, m.MMR3 = MMR0Done, 0
 	m.TrapPending = false
 	m.Flush()
 }
@@ -216,14 +215,6 @@ func (m *MMU) Translate(space int, va uint16, write bool) (pa uint32, ok bool) {
 		fault |= MMR0Length
 	}
 	where := uint16(phys)<<4 | uint16(page)<<1
-	if fault != 0 {
-		if !m.Frozen() {
-			m.MMR0 = m.MMR0&^MMR0Page | where
-		}
-		m.PDR[phys][page] |= pdrAccess
-		m.MMR0 |= fault
-		return 0, false
-	}
 	if trap {
 		m.PDR[phys][page] |= pdrAccess
 		if m.MMR0&MMR0TrapEnable != 0 {
@@ -233,6 +224,14 @@ func (m *MMU) Translate(space int, va uint16, write bool) (pa uint32, ok bool) {
 			m.MMR0 |= MMR0Trap
 			m.TrapPending = true
 		}
+	}
+	if fault != 0 {
+		if !m.Frozen() {
+			m.MMR0 = m.MMR0&^MMR0Page | where
+		}
+		m.PDR[phys][page] |= pdrAccess
+		m.MMR0 |= fault
+		return 0, false
 	}
 	if write {
 		m.PDR[phys][page] |= pdrWrite

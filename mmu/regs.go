@@ -68,7 +68,7 @@ func (m *MMU) Write(addr uint32, v, mask uint16) bool {
 		if par {
 			m.PAR[space][page] = (m.PAR[space][page]&^mask | v&mask) & m.parMask()
 		} else {
-			m.PDR[space][page] = (m.PDR[space][page]&^mask | v&mask) & m.pdrMask()
+			m.PDR[space][page] = (m.PDR[space][page]&^mask | v&mask) & (pdrPLF | pdrDown | pdrACF)
 		}
 		m.PDR[space][page] &^= pdrWrite | pdrAccess
 		m.flushPage(space, page)
@@ -108,13 +108,6 @@ func (m *MMU) parMask() uint16 {
 		return 0177777
 	}
 	return 07777
-}
-
-func (m *MMU) pdrMask() uint16 {
-	if m.has70 {
-		return pdrBypass | pdrPLF | pdrDown | pdrACF
-	}
-	return pdrPLF | pdrDown | pdrACF
 }
 
 // unibus turns a Unibus address into a physical one.
