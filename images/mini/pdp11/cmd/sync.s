@@ -1,0 +1,5 @@
+/ sync: have the system write everything out.
+	.text
+main:
+	sys	sync
+	rts	pc

@@ -1,0 +1,4 @@
+	.text
+etext:
+	.bss
+end:	.=.+2
