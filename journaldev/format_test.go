@@ -179,7 +179,7 @@ func TestNoteIsBounded(t *testing.T) {
 }
 
 // dirty returns the files of a volume with transactions that are committed and not
-// home, and the states: the last is the newest that was acknowledged.
+// home, and all states that were committed: the last was acknowledged.
 func dirty(t testing.TB, seed uint64, o VolumeOptions) (image, journal []byte, states []*block.Store) {
 	t.Helper()
 	o.Transactions = 8
@@ -205,7 +205,7 @@ func dirty(t testing.TB, seed uint64, o VolumeOptions) (image, journal []byte, s
 		f.ReadAt(b, 0)
 		return b
 	}
-	return get(files[0]), get(files[1]), w.states[first:]
+	return get(files[0]), get(files[1]), w.states
 }
 
 // recoverBytes recovers copies of the files of a pack.

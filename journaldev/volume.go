@@ -214,6 +214,18 @@ func (v *Volume) Writes() uint64 { return v.writes.Load() }
 // of the two is written.
 func (v *Volume) Snapshot() *block.Store { return v.view.Clone() }
 
+// Committed returns the newest state that was committed, which is what the image
+// will be.
+func (v *Volume) Committed() *block.Store {
+	v.committing.Lock()
+	defer v.committing.Unlock()
+	return v.tip.Clone()
+}
+
+// Revert makes the view what was committed last, for changes from the host when the
+// guest is off. Swap space goes with it. It belongs to the machine's goroutine.
+func (v *Volume) Revert() { v.view = v.Committed() }
+
 // Commit makes state, one consistent state of the pack, what recovery may bring
 // back, and returns at once: the ticket tells when it is durable. Only when no
 // transaction is free it waits until the oldest is home (rule 6). The blocks in

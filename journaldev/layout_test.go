@@ -1,0 +1,246 @@
+package journaldev
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"v7em/block"
+	"v7em/unix/fs"
+)
+
+func TestDetect(t *testing.T) {
+	mk := func(blocks int, systems ...[2]int) *block.Store {
+		s := block.NewStore(blocks)
+		for _, x := range systems {
+			f, err := fs.Mkfs(part{s, x[0]}, fs.MkfsOptions{Blocks: x[1]})
+			if err == nil {
+				err = f.Sync()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	noise := block.NewStore(RK05.Blocks)
+	b := make([]byte, block.Size)
+	for n := range 100 {
+		for i := range b {
+			b[i] = byte(n * i)
+		}
+		noise.WriteBlock(n, b)
+	}
+	for name, c := range map[string]struct {
+		s    *block.Store
+		want Layout
+	}{
+		"root with swap":     {mk(RK05.Blocks, [2]int{0, 4000}), Layout{Swap: Range{4000, 4872}, Systems: 1}},
+		"all file system":    {mk(RK05.Blocks, [2]int{0, 4872}), Layout{Swap: Range{4872, 4872}, Systems: 1}},
+		"two on an RP03":     {mk(RP03.Blocks, [2]int{0, 5000}, [2]int{7000, 74000}), Layout{Swap: Range{5000, 7000}, Systems: 2, Start: [4]int{0, 7000}}},
+		"one on an RP03":     {mk(RP03.Blocks, [2]int{0, 81000}), Layout{Swap: Range{81000, 81200}, Systems: 1}},
+		"one covers another": {mk(RP03.Blocks, [2]int{7000, 74000}, [2]int{0, 7001}), Layout{Swap: Range{7001, 81200}, Systems: 1}},
+		"empty":              {block.NewStore(RK05.Blocks), Layout{}},
+		"tiny":               {block.NewStore(1), Layout{}},
+		"noise":              {noise, Layout{}},
+	} {
+		if got := Detect(c.s); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestSurvey holds the survey of a file system against what the checker counts.
+func TestSurvey(t *testing.T) {
+	for _, start := range []int{0, 70} {
+		s := block.NewStore(1200 + start)
+		dev := part{s, start}
+		f, err := fs.Mkfs(dev, fs.MkfsOptions{Blocks: 1150})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			dir := fmt.Sprintf("/d%d", i)
+			f.Mkdir(dir, fs.Attr{})
+			f.WriteFile(dir+"/f", bytes.Repeat([]byte{1}, i*2000), fs.Attr{})
+			f.Mknod(dir+"/dev", fs.ModeChar, 200, i, fs.Attr{})
+		}
+		if err := f.WriteFile("/big", make([]byte, 200*512), fs.Attr{}); err != nil {
+			t.Fatal(err)
+		}
+		f.RemoveAll("/d7")
+		f.Sync()
+		r := fs.Check(dev)
+		if !r.Clean() || r.Double == 0 {
+			t.Fatalf("%v", r)
+		}
+		var count [useSuper + 1]int
+		for _, u := range survey(s, Layout{Systems: 1, Start: [4]int{start}}) {
+			count[u]++
+		}
+		isize := int(f.Super().ISize)
+		if count[useFile]+count[useDir] != r.Data || count[useIList] != r.Single+r.Double+r.Triple || count[useNone]+count[useChain] != r.Free ||
+			count[useSuper] != 1 || count[useInode] != isize-2 || count[useDir] != 20 || count[useChain] < r.Free/50-1 || count[useChain] > r.Free/50+1 ||
+			count[useOther] != start+1+1200-1150 {
+			t.Errorf("start %d: uses %v, check counts %+v", start, count, r)
+		}
+	}
+}
+
+// FuzzSurvey surveys damaged file systems.
+func FuzzSurvey(f *testing.F) {
+	good := testPack(f)
+	f.Add(uint64(1), 5)
+	f.Add(uint64(2), 5000)
+	f.Fuzz(func(t *testing.T, seed uint64, changes int) {
+		rnd := rand.New(rand.NewPCG(seed, seed))
+		b := bytes.Clone(good)
+		for range min(max(changes, 0), 10_000) {
+			at := rnd.IntN(len(b))
+			if rnd.IntN(2) == 0 {
+				at %= 8 * 512
+			}
+			b[at] = byte(rnd.Uint32())
+		}
+		s := block.NewStore(testBlocks)
+		s.Load(bytes.NewReader(b))
+		for _, l := range []Layout{Detect(s), {Systems: 2, Start: [4]int{0, 3}}} {
+			if got := survey(s, l); len(got) != testBlocks {
+				t.Errorf("%d uses", len(got))
+			}
+		}
+	})
+}
+
+// TestChanges checks that the ranges of updates cover what changed, and are as the
+// types want them.
+func TestChanges(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 3))
+	var old, new [block.Size]byte
+	for range 20_000 {
+		for i := range old {
+			old[i] = byte(rnd.Uint32())
+		}
+		new = old
+		for range 1 + rnd.IntN(4) {
+			for i := rnd.IntN(block.Size); i < block.Size && rnd.IntN(9) > 0; i++ {
+				new[i] ^= byte(rnd.Uint32())
+			}
+		}
+		if new == old {
+			continue
+		}
+		was, is := use(rnd.IntN(int(useSuper)+1)), use(rnd.IntN(int(useSuper)+1))
+		got, end := old, 0
+		for _, u := range changes(9, was, is, &old, &new) {
+			if u.Block != 9 || u.From < end || u.From >= u.To || u.To > block.Size {
+				t.Fatalf("%v to %v: update %+v behind %d", was, is, u, end)
+			}
+			end = u.To
+			switch {
+			case u.Type == TypeInode && (is != useInode || u.From%64 != 0 || u.To != u.From+64),
+				u.Type == TypeUsed && (was != useNone && was != useChain || u.From != 0 || u.To != 512),
+				u.Type == TypeSuper && is != useSuper,
+				u.Type == TypeFree && is != useNone && is != useChain,
+				u.Type == TypeIList && is != useIList,
+				u.Type == TypeFData && is == useDir && (u.From%16 != 0 || u.To%16 != 0):
+				t.Fatalf("%v to %v: update %+v", was, is, u)
+			}
+			copy(got[u.From:u.To], new[u.From:u.To])
+		}
+		if got != new {
+			t.Fatalf("%v to %v: the updates leave something out", was, is)
+		}
+	}
+}
+
+// TestOrdered checks which data goes home before the commit, and that it does.
+func TestOrdered(t *testing.T) {
+	w := startWorkload(t, 1, VolumeOptions{Data: DataOrdered})
+	f, err := fs.Open(w.v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// durable commits and lets the commit become durable, but not go home, and
+	// returns the updates by block, and the image as a power failure leaves it.
+	durable := func() (map[int]Update, []byte) {
+		w.commit()
+		us := map[int]Update{}
+		for _, u := range w.v.core.find(w.v.core.last).updates {
+			us[u.Block] = u
+		}
+		for w.acked < len(w.tokens) {
+			w.step()
+		}
+		d := w.trace.Replay()
+		for {
+			if _, ok := d.Next(); !ok {
+				return us, d.Crash(0, nil)[0]
+			}
+		}
+	}
+	blocksOf := func(path string) []int {
+		st := lookup(t, f, path)
+		var bs []int
+		for i := 0; i*512 < int(st.Size); i++ {
+			bs = append(bs, int(st.Addr[i]))
+		}
+		return bs
+	}
+	do(f.WriteFile("/a", bytes.Repeat([]byte("a"), 1500), fs.Attr{}))
+	a := blocksOf("/a")
+	us, image := durable()
+	for _, b := range a {
+		if u := us[b]; u.Type != TypeUsed || !u.Direct || image[b*512] != 'a' {
+			t.Errorf("fresh data: %+v, at home %q", u, image[b*512])
+		}
+	}
+	if u := us[1]; u.Direct || u.Type != TypeSuper {
+		t.Errorf("the superblock: %+v", u)
+	}
+	// A file in the place of one that the commit before has.
+	do(f.Unlink("/a"))
+	do(f.WriteFile("/b", bytes.Repeat([]byte("b"), 1500), fs.Attr{}))
+	b := blocksOf("/b")
+	us, image = durable()
+	reused := 0
+	for _, n := range b {
+		for _, m := range a {
+			if n == m {
+				reused++
+				if us[n].Direct || image[n*512] != 'a' {
+					t.Errorf("block %d is still the old file's before the commit: %+v, at home %q", n, us[n], image[n*512])
+				}
+			}
+		}
+	}
+	if reused == 0 {
+		t.Error("the file system did not use the blocks again: the test does nothing")
+	}
+	// Free since the commit before, but the journal still has an older version that
+	// recovery would write over it.
+	do(f.Unlink("/b"))
+	durable()
+	do(f.WriteFile("/c", bytes.Repeat([]byte("c"), 1500), fs.Attr{}))
+	us, _ = durable()
+	for _, n := range blocksOf("/c") {
+		for _, m := range b {
+			if n == m && us[n].Direct {
+				t.Errorf("block %d goes home though the journal has it", n)
+			}
+		}
+	}
+	if _, err := w.verify(VolumeOptions{Data: DataOrdered}); err != nil {
+		t.Error(err)
+	}
+}
