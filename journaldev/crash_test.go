@@ -22,6 +22,10 @@ var cuts = flag.Int("cuts", 20_000, "how many power cuts TestPowerCuts makes")
 // TestMain lets garbage lie about longer: each of the many cuts makes some, and
 // next to nothing is alive.
 func TestMain(m *testing.M) {
+	if os.Getenv(asVictim) != "" {
+		fmt.Fprintln(os.Stderr, victim(os.Args[1]))
+		os.Exit(1)
+	}
 	debug.SetGCPercent(2000)
 	os.Exit(m.Run())
 }
