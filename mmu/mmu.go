@@ -38,7 +38,7 @@ const (
 const (
 	MMR0Enable      = 1 << 0
 	MMR0Page        = 0176   // mode, space and page of the fault, bits 6-1
-	MMR0Done        = 1 << 7 // instruction completed
+	MMR0Done        = 1 << 7 // 0 while a trap or interrupt is being taken
 	MMR0Maint       = 1 << 8
 	MMR0TrapEnable  = 1 << 9
 	MMR0Trap        = 1 << 12
@@ -145,7 +145,7 @@ func (m *MMU) CopyFrom(src *MMU) {
 // Reset is what the processor's power-up and RESET do: relocation off,
 // D space off.
 func (m *MMU) Reset() {
-	m.MMR0, m.MMR3 = MMR0Done, 0
+	m.MMR0, m.MMR3 = 0, 0
 	m.TrapPending = false
 	m.Flush()
 }
