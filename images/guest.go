@@ -37,6 +37,7 @@ func (s *Set) BootKernel(ctx context.Context, m *machine.Machine, c *console.Ses
 	if err := m.Boot(s.Name, 0); err != nil {
 		return err
 	}
+	asked := ""
 	for _, step := range s.dialogue(kernel) {
 		if step.wait == "" {
 			// The boot block polls the receiver, and drops what came before.
@@ -44,14 +45,37 @@ func (s *Set) BootKernel(ctx context.Context, m *machine.Machine, c *console.Ses
 				return err
 			}
 		} else if _, err := c.Expect(ctx, promptLimit, step.wait); err != nil {
-			return fmt.Errorf("booting V7 from %s0: %w", s.Name, err)
+			return s.bootError(ctx, err)
 		}
 		c.Type(step.answer)
+		asked = step.wait
 	}
-	if _, err := c.Expect(ctx, promptLimit, prompt); err != nil {
-		return fmt.Errorf("booting V7 from %s0: %w", s.Name, err)
+	i, err := c.Expect(ctx, promptLimit, prompt, asked)
+	if err != nil {
+		return s.bootError(ctx, err)
+	}
+	if i == 1 {
+		return &BootError{s, errors.New("the bootstrap finds no kernel that it can start, and asks again")}
 	}
 	return nil
+}
+
+// BootError says that V7 did not come up. The machine is as the console shows it.
+type BootError struct {
+	Set *Set
+	Err error
+}
+
+func (e *BootError) Error() string { return fmt.Sprintf("booting V7 from %s0: %v", e.Set.Name, e.Err) }
+
+func (e *BootError) Unwrap() error { return e.Err }
+
+// bootError is a *BootError unless the context has ended.
+func (s *Set) bootError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return &BootError{s, err}
 }
 
 type step struct {
@@ -75,10 +99,11 @@ func (s *Set) dialogue(kernel string) []step {
 // returns when it asks for a login.
 func MultiUser(ctx context.Context, c *console.Session) error {
 	c.Type("\x04")
-	if _, err := c.Expect(ctx, promptLimit, LoginPrompt); err != nil {
-		return fmt.Errorf("going multi-user: %w", err)
+	_, err := c.Expect(ctx, promptLimit, LoginPrompt)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("going multi-user: %w", err)
 	}
-	return nil
+	return err
 }
 
 // updatePeriod is how often /etc/update makes V7 write everything out.

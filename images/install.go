@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -206,8 +207,11 @@ func writeImage(path string, d rk.Disk) error {
 	return writeFile(path, data)
 }
 
-// writeFile writes a new file, durably. What is only zeros takes no room on the
-// host's disk.
+// sparseFrom is the size from which zeros in a file take no room on the host's disk.
+// An RK05 pack takes all its room at once, and cannot run out of it later.
+const sparseFrom = 8 << 20
+
+// writeFile writes a new file, durably.
 func writeFile(path string, data []byte) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -222,7 +226,7 @@ func writeFile(path string, data []byte) (err error) {
 	var zeros [chunk]byte
 	for at := 0; at < len(data); at += chunk {
 		c := data[at:min(at+chunk, len(data))]
-		if string(c) == string(zeros[:len(c)]) {
+		if len(data) >= sparseFrom && bytes.Equal(c, zeros[:len(c)]) {
 			continue
 		}
 		if _, err := f.WriteAt(c, int64(at)); err != nil {

@@ -148,16 +148,20 @@ func (d *Drives) region(minor int) (region, bool) {
 // Packs are the packs of a set, open on the host.
 type Packs struct {
 	Drives
-	packs []*journaldev.Pack // those in Disks
+	packs []Pack // those in Disks
 }
 
-// OpenPacks opens the images of a set in a machine's directory. Those that are
-// missing leave their drives empty; the one of drive 0 must be there.
+// OpenPacks opens the images of a set in a machine's directory, without journals.
 func (s *Set) OpenPacks(dir string) (*Packs, error) {
+	return s.OpenPacksAs(dir, Keep{Journal: JournalOff})
+}
+
+// OpenPacksAs opens the images of a set in a machine's directory. Those that are
+// missing leave their drives empty; the one of drive 0 must be there.
+func (s *Set) OpenPacksAs(dir string, k Keep) (*Packs, error) {
 	p := &Packs{Drives: Drives{Set: s, Disks: make([]rk.Disk, s.Units)}}
 	for i := range p.Disks {
-		o := journaldev.Options{Unit: fmt.Sprintf("%s%d", s.Name, i)}
-		pack, err := journaldev.Open(filepath.Join(dir, s.PackFile(i)), s.Kind, o)
+		pack, err := k.Open(filepath.Join(dir, s.PackFile(i)), s.Kind, fmt.Sprintf("%s%d", s.Name, i))
 		if i > 0 && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -172,11 +176,11 @@ func (s *Set) OpenPacks(dir string) (*Packs, error) {
 }
 
 // ByDrive returns the packs by the names of their drives, "rk0".
-func (p *Packs) ByDrive() map[string]*journaldev.Pack {
-	drives := map[string]*journaldev.Pack{}
+func (p *Packs) ByDrive() map[string]Pack {
+	drives := map[string]Pack{}
 	for unit, d := range p.Disks {
 		if d != nil {
-			drives[fmt.Sprintf("%s%d", p.Set.Name, unit)] = d.(*journaldev.Pack)
+			drives[fmt.Sprintf("%s%d", p.Set.Name, unit)] = d.(Pack)
 		}
 	}
 	return drives
@@ -192,7 +196,30 @@ func (p *Packs) Err() error {
 	return nil
 }
 
-// Sync makes all writes durable on the host.
+// Revert takes the journaled packs back to what was committed last, for changes
+// from the host when the guest is off.
+func (p *Packs) Revert() {
+	for _, d := range p.packs {
+		if v, ok := d.(*journaldev.Volume); ok {
+			v.Revert()
+		}
+	}
+}
+
+// Commit commits the journaled packs as they are, with what the host has changed
+// while the guest is off.
+func (p *Packs) Commit() error {
+	var errs []error
+	for _, d := range p.packs {
+		if v, ok := d.(*journaldev.Volume); ok && !v.ReadOnly() {
+			_, err := v.Commit(v.Snapshot(), journaldev.Note{Reason: "host"})
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, p.Sync())...)
+}
+
+// Sync makes all writes, or all commits of journaled packs, durable on the host.
 func (p *Packs) Sync() error {
 	var errs []error
 	for _, d := range p.packs {

@@ -20,6 +20,10 @@ type Script struct {
 	Commands string    // what /bin/sh gets
 	Out      io.Writer // gets what the commands print, byte for byte
 	Now      time.Time // the guest's clock starts here
+
+	// Off, if not nil, is called when the guest is off and before the host
+	// changes the packs again.
+	Off func() error
 }
 
 // Files that a script needs in the guest's root directory.
@@ -46,6 +50,11 @@ func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (s
 		return 0, err
 	}
 	defer func() {
+		if s.Off != nil {
+			if oerr := s.Off(); err == nil {
+				err = oerr
+			}
+		}
 		if rerr := d.removeScript(); err == nil {
 			err = rerr
 		}

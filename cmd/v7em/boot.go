@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"v7em/commit"
 	"v7em/images"
 	"v7em/images/console"
 	"v7em/journaldev"
@@ -46,7 +47,8 @@ daylight saving rules of its day, which ended in 2006.`,
 		},
 	}
 	f := cmd.Flags()
-	o.add(f)
+	o.machineFlags.add(f)
+	o.keepFlags.add(f)
 	f.BoolVar(&o.single, "single", false, "stay in single-user operation")
 	f.StringVar(&o.kernel, "kernel", "", "the `name` of the kernel in the root directory (default: unix)")
 	f.BoolVar(&o.plain, "plain-keys", false, "leave the terminal's keys alone (default: v7em.conf, or no)")
@@ -57,6 +59,7 @@ daylight saving rules of its day, which ended in 2006.`,
 
 type bootOptions struct {
 	machineFlags
+	keepFlags
 	single, plain, setKeys bool
 	kernel                 string
 	save, restore          string
@@ -69,6 +72,9 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	in, out := cmd.InOrStdin().(*os.File), cmd.OutOrStdout().(*os.File)
 	if o.restore != "" && (o.model != 0 || o.memory != "" || o.single || o.kernel != "") {
 		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do not apply")
+	}
+	if err := o.keepFlags.check(); err != nil {
+		return err
 	}
 	ctx := cmd.Context()
 	dir, err := o.machineDir()
@@ -91,12 +97,13 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer lock.Unlock()
-	packs, err := set.OpenPacks(dir)
+	packs, err := set.OpenPacksAs(dir, o.keep)
 	if err != nil {
 		return err
 	}
+	tellRecovery(cmd.ErrOrStderr(), packs.ByDrive(), "\n")
 	t := &terminal{
-		in: in, out: out, dir: dir, save: o.save, set: set, drives: packs.ByDrive(),
+		in: in, out: out, dir: dir, save: o.save, set: set, drives: packs.ByDrive(), keep: o.keep,
 		keyboard: keyboard{plain: c.PlainKeys},
 		req:      make(chan func(*machine.Machine)),
 		ended:    make(chan struct{}),
@@ -124,6 +131,7 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 			return err
 		}
 	}
+	t.committer = o.committer(t.m, t.drives)
 	return t.run(ctx, o)
 }
 
@@ -153,11 +161,15 @@ type terminal struct {
 	dir     string // the machine's directory
 	save    string // where its state goes
 	set     *images.Set
-	drives  map[string]*journaldev.Pack // what is in them
+	drives  map[string]images.Pack // what is in them
+	keep    images.Keep            // how they are kept on the host
 	m       *machine.Machine
-	c       *console.Session
-	screen  *screen
-	keys    chan byte // from the terminal; closed when it is gone
+	// committer commits the journaled packs; nil without a journal. It belongs
+	// to the goroutine that runs the machine.
+	committer *commit.Committer
+	c         *console.Session
+	screen    *screen
+	keys      chan byte // from the terminal; closed when it is gone
 
 	// Of the goroutine that runs the machine.
 	keyboard keyboard
@@ -229,7 +241,7 @@ func (t *terminal) boot(ctx context.Context, o *bootOptions) error {
 	if err == nil && !o.single {
 		err = images.MultiUser(ctx, t.c)
 	}
-	if errors.As(err, new(*console.Error)) {
+	if errors.As(err, new(*images.BootError)) || errors.As(err, new(*console.Error)) {
 		// The user sees what is on the console, and may know what to do.
 		t.say("V7 did not come up by itself; ^E opens the menu")
 		return nil
@@ -359,6 +371,9 @@ func (t *terminal) packErr(ctx context.Context) (err error) {
 func (t *terminal) leave(how leaving) error {
 	switch how {
 	case leaveSave:
+		if err := t.commit("save"); err != nil {
+			return err
+		}
 		if err := t.saveState(); err != nil {
 			return err
 		}
@@ -369,14 +384,32 @@ func (t *terminal) leave(how leaving) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		answered, err := images.Shutdown(ctx, t.m, t.c)
-		if err != nil || !answered && !t.multi {
+		switch {
+		case t.committer != nil:
+			if err := t.commit("power off"); err != nil {
+				return err
+			}
+		case err != nil || !answered && !t.multi:
 			t.say("no shell answered the sync: what V7 had not written is lost")
 		}
 		t.say("powered off")
 	case leaveCut:
+		for _, p := range t.drives {
+			if v, ok := p.(*journaldev.Volume); ok {
+				v.Cut()
+			}
+		}
 		t.say("the power is cut")
 	}
 	return nil
+}
+
+// commit makes what the guest has done durable in the journals.
+func (t *terminal) commit(reason string) error {
+	if t.committer == nil {
+		return nil
+	}
+	return t.committer.Commit(reason)
 }
 
 // saveState writes the machine's state, and gives the file its name when it is
@@ -407,6 +440,9 @@ func (t *terminal) saveState() (err error) {
 // closePacks closes everything in the drives.
 func (t *terminal) closePacks() error {
 	var errs []error
+	if t.committer != nil {
+		t.committer.Close()
+	}
 	for _, p := range t.drives {
 		errs = append(errs, p.Close())
 	}

@@ -27,6 +27,8 @@ var signals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
+	// A second signal is not waited for: it ends the process as it would any other.
+	context.AfterFunc(ctx, stop)
 	understood := false
 	root := rootCommand()
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
@@ -82,7 +84,7 @@ func rootCommand() *cobra.Command {
 		"the first time it makes the disks from the V7 distribution.\n\n" + root.Long
 	root.SilenceUsage = true
 	root.SilenceErrors = true
-	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), fsCommand())
+	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), fsCommand(), journalCommand())
 	return root
 }
 

@@ -153,7 +153,25 @@ func (t *terminal) status(m *machine.Machine) {
 			what += fmt.Sprintf(" (%v)", err)
 		}
 		fmt.Fprintf(t.out, "%s  %s: %d blocks read, %d written%s\r\n", name, p.Path(), stats.Reads, stats.Writes, what)
+		if v, ok := p.(*journaldev.Volume); ok {
+			fmt.Fprintf(t.out, "     journal: %s\r\n", journalLine(v.Status()))
+		}
 	}
+	if t.committer != nil {
+		s := t.committer.Stats()
+		fmt.Fprintf(t.out, "%d commit points, %d not settled in time\r\n", s.Settled+s.Prefixes, s.Unsettled)
+	}
+}
+
+// journalLine is a journal's status in short.
+func journalLine(s journaldev.Status) string {
+	var states []string
+	for _, name := range []string{"FREE", "CREATE", "START", "TRANS", "END", "ESTART"} {
+		if n := s.States[name]; n > 0 {
+			states = append(states, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	return fmt.Sprintf("%d commits, %d home, %d%% full; %s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1), strings.Join(states, ", "))
 }
 
 // attach puts a pack into an empty drive.
@@ -177,7 +195,7 @@ func (t *terminal) attach(ctx context.Context) error {
 	if d.rp {
 		kind = journaldev.RP03
 	}
-	p, err := journaldev.Open(file, kind, journaldev.Options{Unit: d.name})
+	p, err := t.keep.Open(file, kind, d.name)
 	if err != nil {
 		return err
 	}
@@ -187,11 +205,14 @@ func (t *terminal) attach(ctx context.Context) error {
 		} else {
 			err = m.AttachRK(d.unit, p)
 		}
+		if err == nil {
+			t.drives[d.name] = p
+			t.drivesChanged()
+		}
 	})
 	if !ok || err != nil {
 		return errors.Join(err, p.Close())
 	}
-	t.drives[d.name] = p
 	if p.ReadOnly() {
 		fmt.Fprintf(t.out, "%s is write-protected\r\n", file)
 	}
@@ -213,15 +234,26 @@ func (t *terminal) detach(ctx context.Context) error {
 		return fmt.Errorf("%s is empty", d.name)
 	}
 	ok := t.do(ctx, func(m *machine.Machine) {
+		if err = t.commit("detach"); err != nil {
+			return
+		}
 		if d.rp {
 			m.DetachRP(d.unit)
 		} else {
 			m.DetachRK(d.unit)
 		}
+		delete(t.drives, d.name)
+		t.drivesChanged()
 	})
-	if !ok {
-		return nil
+	if !ok || err != nil {
+		return err
 	}
-	delete(t.drives, d.name)
 	return p.Close()
+}
+
+// drivesChanged has the packs that are in the drives now committed.
+func (t *terminal) drivesChanged() {
+	if t.committer != nil {
+		t.committer.SetVolumes(volumes(t.drives))
+	}
 }

@@ -45,7 +45,8 @@ The commands have nothing on their standard input.`,
 			return o.run(cmd, commands)
 		},
 	}
-	o.add(cmd.Flags())
+	o.machineFlags.add(cmd.Flags())
+	o.keepFlags.add(cmd.Flags())
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "give up after this long (30s, 5m); 0: never")
 	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file in first: `HOST:GUEST` (may be repeated)")
 	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
@@ -54,6 +55,7 @@ The commands have nothing on their standard input.`,
 
 type runOptions struct {
 	machineFlags
+	keepFlags
 	timeout  time.Duration
 	put, get []string
 }
@@ -91,6 +93,9 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.keepFlags.check(); err != nil {
+		return err
+	}
 	if o.timeout < 0 {
 		return usagef("--timeout %v: must not be negative", o.timeout)
 	}
@@ -120,10 +125,11 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 		return err
 	}
 	defer lock.Unlock()
-	packs, err := set.OpenPacks(dir)
+	packs, err := set.OpenPacksAs(dir, o.keep)
 	if err != nil {
 		return err
 	}
+	tellRecovery(cmd.ErrOrStderr(), packs.ByDrive(), "\n")
 	defer func() {
 		if cerr := packs.Close(); err == nil || errors.As(err, new(guestStatus)) && cerr != nil {
 			err = cerr
@@ -137,7 +143,24 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err := copyIn(&packs.Drives, put, now); err != nil {
 		return err
 	}
-	status, err := packs.RunScript(ctx, m, images.Script{Commands: commands, Out: cmd.OutOrStdout(), Now: now})
+	script := images.Script{Commands: commands, Out: cmd.OutOrStdout(), Now: now}
+	if c := o.committer(m, packs.ByDrive()); c != nil {
+		script.Off = func() error {
+			err := c.Commit("power off")
+			c.Close()
+			packs.Revert()
+			return err
+		}
+		defer func() {
+			if cerr := packs.Commit(); err == nil || errors.As(err, new(guestStatus)) && cerr != nil {
+				err = cerr
+			}
+		}()
+	}
+	status, err := packs.RunScript(ctx, m, script)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}

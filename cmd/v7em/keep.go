@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"v7em/commit"
+	"v7em/images"
+	"v7em/journaldev"
+	"v7em/machine"
+	"v7em/unix/kernel"
+)
+
+// keepFlags are the options that say how a machine's packs are kept on the host.
+type keepFlags struct {
+	keep      images.Keep
+	interval  time.Duration
+	syncWaits bool
+}
+
+func (f *keepFlags) add(fs *pflag.FlagSet) {
+	f.keep = images.Keep{Journal: images.JournalOn, Sync: journaldev.SyncFdatasync, Data: journaldev.DataJournal}
+	fs.Var(&f.keep.Journal, "journal", "on: packs survive a power cut; off: the host writes when it likes; write-through: each write is synced")
+	fs.Var(&f.keep.Sync, "sync", "how writes are made durable: fsync, fdatasync, msync, none")
+	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
+	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
+	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
+	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
+}
+
+func (f *keepFlags) check() error {
+	if f.interval <= 0 {
+		return usagef("--commit-interval %v: must be positive", f.interval)
+	}
+	if f.keep.JournalSize < 0 {
+		return usagef("--journal-size %d: must not be negative", f.keep.JournalSize)
+	}
+	return nil
+}
+
+// committer has the journaled ones among the packs committed while the machine runs.
+// Without any it returns nil.
+func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack) *commit.Committer {
+	if f.keep.Journal != images.JournalOn {
+		return nil
+	}
+	return commit.NewCommitter(m, volumes(drives), commit.Options{Interval: f.interval, SyncWaits: f.syncWaits})
+}
+
+// volumes returns the packs that commit.
+func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
+	vs := map[kernel.Drive]commit.Volume{}
+	for name, p := range drives {
+		v, ok := p.(*journaldev.Volume)
+		if !ok || v.ReadOnly() {
+			continue
+		}
+		d, err := parseDrive(name)
+		if err != nil {
+			continue
+		}
+		k := kernel.Drive{Controller: kernel.RK, Unit: d.unit}
+		if d.rp {
+			k.Controller = kernel.RP
+		}
+		vs[k] = v
+	}
+	return vs
+}
+
+// tellRecovery says, a line a pack, what the journals had to bring home.
+func tellRecovery(w io.Writer, drives map[string]images.Pack, eol string) {
+	for _, name := range slices.Sorted(maps.Keys(drives)) {
+		if r := drives[name].Recovery(); r.Count > 0 || r.Damaged > 0 || r.Changed || r.Forced {
+			fmt.Fprintf(w, "v7em: %s: %s%s", name, r, eol)
+		}
+	}
+}
