@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"v7em/block"
 	"v7em/machine"
@@ -47,7 +48,7 @@ type Settler struct {
 	Parts kernel.Parts
 
 	clone  *machine.Machine
-	kernel *kernel.Kernel
+	kernel atomic.Pointer[kernel.Kernel]
 }
 
 // NewSettler returns a settler with the defaults.
@@ -83,6 +84,10 @@ func (e *UnsettledError) Error() string {
 	return fmt.Sprintf("no commit point within %d instructions: %s did not come to an end", e.Instructions, strings.Join(what, ", "))
 }
 
+// Kernel returns the kernel that was found in the newest clone that had one, or nil.
+// It may be called from any goroutine.
+func (s *Settler) Kernel() *kernel.Kernel { return s.kernel.Load() }
+
 // Clone copies the machine, between two of its instructions. All its packs must be
 // Snapshotters. The brackets of processes that are gone are forgotten.
 func (s *Settler) Clone(m *machine.Machine) error {
@@ -93,9 +98,9 @@ func (s *Settler) Clone(m *machine.Machine) error {
 		}
 		s.clone = c
 	}
-	if s.kernel != nil && len(m.Brackets.PIDs()) > 0 {
-		if g := see(m); s.kernel.Loaded(g) {
-			m.Brackets.Forget(func(pid int) bool { return !s.kernel.Alive(g, pid) })
+	if k := s.Kernel(); k != nil && len(m.Brackets.PIDs()) > 0 {
+		if g := see(m); k.Loaded(g) {
+			m.Brackets.Forget(func(pid int) bool { return !k.Alive(g, pid) })
 		}
 	}
 	return m.CloneInto(s.clone)
@@ -119,9 +124,11 @@ func (s *Settler) Settle() (*Point, error) {
 		g.Pack = s.pack
 		return g
 	}
-	if err := s.find(guest()); errors.Is(err, kernel.ErrUnknown) {
+	k, err := s.find(guest())
+	if errors.Is(err, kernel.ErrUnknown) {
 		return &Point{Packs: s.packs()}, nil
-	} else if err != nil {
+	}
+	if err != nil {
 		return nil, err
 	}
 
@@ -133,10 +140,10 @@ func (s *Settler) Settle() (*Point, error) {
 	var unknown error
 	settled := func() bool {
 		g := guest()
-		if !s.kernel.Settled(g, brackets()) {
+		if !k.Settled(g, brackets()) {
 			return false
 		}
-		v, err := s.kernel.Look(g)
+		v, err := k.Look(g)
 		switch {
 		case err != nil:
 			unknown = err
@@ -146,12 +153,12 @@ func (s *Settler) Settle() (*Point, error) {
 		return unknown != nil || view != nil
 	}
 	if !settled() {
-		hold := func() bool { return !s.kernel.InBracket(guest(), brackets()) }
+		hold := func() bool { return !k.InBracket(guest(), brackets()) }
 		idle := func() bool {
 			if settled() {
 				return true
 			}
-			s.kernel.Hurry(guest())
+			k.Hurry(guest())
 			return false
 		}
 		quicken(c)
@@ -162,7 +169,7 @@ func (s *Settler) Settle() (*Point, error) {
 		return nil, unknown
 	case view == nil:
 		err := &UnsettledError{Instructions: c.Instructions() - begin}
-		if v, e := s.kernel.Look(guest()); e == nil {
+		if v, e := k.Look(guest()); e == nil {
 			err.Underway = v.Underway(brackets())
 		}
 		return nil, err
@@ -181,10 +188,10 @@ func (s *Settler) Settle() (*Point, error) {
 	return p, nil
 }
 
-// find makes sure that s.kernel is the kernel in memory.
-func (s *Settler) find(g *kernel.Guest) error {
-	if s.kernel != nil && s.kernel.Loaded(g) {
-		return nil
+// find returns the kernel in memory.
+func (s *Settler) find(g *kernel.Guest) (*kernel.Kernel, error) {
+	if k := s.Kernel(); k != nil && k.Loaded(g) {
+		return k, nil
 	}
 	var roots []fs.Device
 	for unit := range rk.Drives {
@@ -195,11 +202,10 @@ func (s *Settler) find(g *kernel.Guest) error {
 		}
 	}
 	k, err := kernel.Find(g, roots...)
-	if err != nil {
-		return err
+	if err == nil {
+		s.kernel.Store(k)
 	}
-	s.kernel = k
-	return nil
+	return k, err
 }
 
 // disk returns the clone's pack in a drive, or nil.

@@ -365,3 +365,50 @@ func TestOwnBracket(t *testing.T) {
 		})
 	}
 }
+
+// TestOperations looks at what is noted of the system calls of some commands.
+func TestOperations(t *testing.T) {
+	for _, cfg := range configs {
+		t.Run(cfg.name, func(t *testing.T) {
+			g := guest.Boot(t, cfg.o)
+			c := newCampaign(t, g)
+			if c.capture(1) == nil {
+				t.Fatal("not settled")
+			}
+			var seen operations
+			calls := map[uint8]int{}
+			g.M.CPU.OnTRAP = func(code uint8) {
+				n, _, _ := decode(g.M, code)
+				calls[n]++
+				seen.see(g.M, c.s.Kernel(), code)
+			}
+			g.Run("cd /tmp; mkdir d; cp /bin/ls d/l; ln d/l /tmp/x; rm d/l x; chmod 755 d; sync; echo hi; rmdir d")
+			g.Run("/etc/umount /dev/nothing")
+			var got []string
+			pids := map[int]string{}
+			for _, op := range seen.list {
+				got = append(got, op.Program+" "+op.Call+" "+op.Path)
+				if name := pids[op.PID]; name != "" && name != op.Program {
+					t.Errorf("process %d is %s and %s", op.PID, name, op.Program)
+				}
+				pids[op.PID] = op.Program
+			}
+			want := []string{
+				"mkdir mknod d", "mkdir chown d", "mkdir link d d/.", "mkdir link . d/..",
+				"cp creat d/l", "cp write ",
+				"ln link d/l /tmp/x",
+				"rm unlink d/l", "rm unlink x",
+				"chmod chmod d",
+				"rmdir unlink d/..", "rmdir unlink d/.", "rmdir unlink d",
+				"umount umount /dev/nothing",
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("got  %q\nwant %q", got, want)
+			}
+			if calls[callSync] != 2 || // umount does it first
+				calls[callUmount] != 1 {
+				t.Errorf("sync was called %d times, umount %d times", calls[callSync], calls[callUmount])
+			}
+		})
+	}
+}

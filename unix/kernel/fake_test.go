@@ -52,7 +52,7 @@ var fakeTables = []struct {
 // fakeFile makes the kernel's file; change may alter it before it is written.
 func fakeFile(tb testing.TB, change func(*aout.File)) ([]byte, map[string]uint16) {
 	tb.Helper()
-	f := &aout.File{Text: make([]byte, minText+1000)}
+	f := &aout.File{Text: make([]byte, 9000)}
 	f.Magic = aout.Separate
 	for i := range f.Text {
 		f.Text[i] = byte(i * 7 >> 3)

@@ -88,6 +88,9 @@ func FuzzView(f *testing.F) {
 		}
 		brackets := &Brackets{Programs: []string{"mkdir"}, PIDs: []int{9}}
 		k.InBracket(&g, brackets)
+		k.Caller(&g)
+		k.OnDisk(&g, 3)
+		k.Alive(&g, 1)
 		quick := k.Settled(&g, brackets)
 		v, err := k.Look(&g)
 		if err != nil {

@@ -19,7 +19,8 @@
 //	mount, 6:  dev@0 bufp@2 inodp@4
 //	proc, 28:  stat b@0 flag b@1 pri b@2 uid@8 pid@12 ppid@14 addr@16 textp@22
 //	text, 12:  iptr@6
-//	user:      procp@76 dbuf c[14]@96 dent@112 (ino, name c[14]) comm c[14]@376
+//	user:      procp@76 dbuf c[14]@96 dent@112 (ino, name c[14]) ofile[20]@194 comm c[14]@376
+//	file:      flag b@0 inode@2
 //	bdevsw, 8: open@0 tab@6; a table of devices begins like a buf
 //	rp_sizes:  6 each, blocks l@0 cylinder@4
 package kernel
@@ -91,12 +92,18 @@ const (
 
 	textInode = 6
 
-	userVA   = 0o140000 // the current process's, in kernel D space
-	userProc = 76
-	userDbuf = 96
-	userDent = 112
-	userComm = 376
-	userSize = 1024 // with the kernel stack
+	userVA    = 0o140000 // the current process's, in kernel D space
+	userProc  = 76
+	userDbuf  = 96
+	userDent  = 112
+	userOfile = 194
+	userFiles = 20 // entries of u_ofile
+	userComm  = 376
+	userSize  = 1024 // with the kernel stack
+
+	fileFlag  = 0
+	fileInode = 2
+	filePipe  = 0o4 // in its flags
 
 	bdevOpen = 0
 	bdevTab  = 6
@@ -178,7 +185,7 @@ type Kernel struct {
 const dataEnd = userVA
 
 // minText is the least text, in bytes, that tells one kernel from another.
-const minText = 8192
+const minText = 2048
 
 // New returns the kernel in a file. The error, which wraps ErrUnknown, says why
 // the file cannot be one: it must be a V7 kernel of separate I and D space with

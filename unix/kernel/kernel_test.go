@@ -203,6 +203,45 @@ func TestAlive(t *testing.T) {
 	}
 }
 
+func TestCaller(t *testing.T) {
+	f := newFake(t)
+	k, err := New(f.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := k.Caller(&f.guest); ok {
+		t.Errorf("the scheduler calls: %+v", p)
+	}
+	f.guest.KDSA[6] = fakeUserAt/64 + 0o200
+	p, ok := k.Caller(&f.guest)
+	if want := (Process{PID: 7, Name: "sh", State: Sleeping, Priority: 28}); !ok || p != want {
+		t.Errorf("got %+v, want %+v", p, want)
+	}
+
+	// Descriptors 0 to 3: a plain file, a terminal, a pipe, nothing.
+	at := fakeUserAt + 0o200*64
+	user := func(off int, v uint16) { f.guest.Memory[(at+off)/2] = v }
+	file := func(i int, flag uint16, slot int) {
+		e := f.symbols["vectors"] + uint16(8*(i+1))
+		user(userOfile+2*i, e)
+		f.guest.Memory[e/2] = flag
+		f.guest.Memory[e/2+1] = f.symbols["_inode"] + uint16(slot*inodeSize)
+	}
+	f.putInode(4, 0, 3, 1, 0, fs.Inode{Mode: fs.ModeRegular | 0o644})
+	f.putInode(5, 0, 4, 1, 0, fs.Inode{Mode: fs.ModeChar | 0o644})
+	file(0, 0o3, 4)
+	file(1, 0o3, 5)
+	file(2, 0o7, 4)
+	for fd, want := range []bool{true, false, false, false} {
+		if got := k.OnDisk(&f.guest, uint16(fd)); got != want {
+			t.Errorf("descriptor %d is on a disk: %v", fd, got)
+		}
+	}
+	if k.OnDisk(&f.guest, 20) || k.OnDisk(&f.guest, 0o177777) {
+		t.Error("there are no such descriptors")
+	}
+}
+
 func TestSettled(t *testing.T) {
 	b := &Brackets{Programs: []string{"mkdir", "exactly14chars"}, PIDs: []int{77}}
 	comm := func(slot int, pid int, stat, flag uint8, pri int8, name string) func(f *fake) {

@@ -174,10 +174,15 @@ func (v *View) name(p *proc) string {
 	if p.stat == pZomb {
 		return ""
 	}
-	b, ok := p.user(v, userComm, 14)
+	b, ok := p.user(v, userComm, fs.NameMax)
 	if !ok {
 		return ""
 	}
+	return cutName(b)
+}
+
+// cutName returns a name without the NULs behind it.
+func cutName(b []byte) string {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
@@ -195,4 +200,43 @@ func (k *Kernel) Alive(g *Guest, pid int) bool {
 		}
 	}
 	return false
+}
+
+// Caller returns the current process, one that has just made a system call. The
+// kernel must be loaded. False means that there is no such process.
+func (k *Kernel) Caller(g *Guest) (Process, bool) {
+	r := &reader{g: g}
+	current := r.word(userVA + userProc)
+	if i, ok := k.proc.index(current); !ok || i == 0 {
+		return Process{}, false
+	}
+	p := readProc(r, current)
+	comm := make([]byte, fs.NameMax)
+	r.bytes(userVA+userComm, comm)
+	if r.bad || p.addr != g.KDSA[userVA>>13] {
+		return Process{}, false
+	}
+	return Process{
+		PID: p.pid, PPID: p.ppid, UID: int(int16(p.uid)), Name: cutName(comm),
+		State: State(p.stat), Priority: int(p.pri),
+	}, true
+}
+
+// OnDisk says whether an open file of the current process is kept on a disk: a plain
+// file or directory, and no pipe.
+func (k *Kernel) OnDisk(g *Guest, descriptor uint16) bool {
+	r := &reader{g: g}
+	if descriptor >= userFiles {
+		return false
+	}
+	file := r.word(userVA + userOfile + 2*descriptor)
+	if file == 0 || file%2 != 0 || file >= dataEnd || r.byte(file+fileFlag)&filePipe != 0 {
+		return false
+	}
+	ip := r.word(file + fileInode)
+	if _, ok := k.inode.index(ip); !ok || r.bad {
+		return false
+	}
+	typ := r.word(ip+inodeMode) & fs.ModeType
+	return typ == fs.ModeRegular || typ == fs.ModeDir
 }
