@@ -81,12 +81,20 @@ func kernelProgram() (*asm.Program, error) {
 	return assemble(asm.Split, names...)
 }
 
-// library is assembled into every program: its start, and what several of them need.
-const library = "cmd/lib.s"
+// library is assembled into every program, before it: how it starts, and what many need.
+const library = "lib/start.s"
+
+// parts are what some programs need besides.
+var parts = map[string][]string{
+	"date":  {"lib/calendar.s"},
+	"ls":    {"lib/calendar.s", "lib/names.s"},
+	"rm":    {"lib/remove.s"},
+	"rmdir": {"lib/remove.s"},
+}
 
 // Program returns the a.out of one of the user programs.
 func Program(name string) ([]byte, error) {
-	p, err := assemble(asm.Contiguous, library, "cmd/"+name+".s")
+	p, err := assemble(asm.Contiguous, append([]string{library, "cmd/" + name + ".s"}, parts[name]...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +109,7 @@ func Programs() ([]string, error) {
 	}
 	var names []string
 	for _, f := range files {
-		if n := strings.TrimSuffix(path.Base(f), ".s"); n != "lib" {
-			names = append(names, n)
-		}
+		names = append(names, strings.TrimSuffix(path.Base(f), ".s"))
 	}
 	slices.Sort(names)
 	return names, nil

@@ -12,6 +12,7 @@ import (
 	"v7em/block"
 	"v7em/images/console"
 	"v7em/machine"
+	v7fs "v7em/unix/fs"
 )
 
 var then = time.Date(1979, 7, 1, 12, 0, 0, 0, time.UTC)
@@ -58,12 +59,72 @@ func (g *guest) expect(text string) {
 	}
 }
 
-func TestBoot(t *testing.T) {
+// sh types a command at the prompt and returns what it prints.
+func (g *guest) sh(command string) string {
+	g.t.Helper()
+	at := len(g.out)
+	g.c.Type(command + "\r")
+	g.expect("\r\n# ")
+	out := strings.ReplaceAll(string(g.out[at:]), "\r", "")
+	_, out, _ = strings.Cut(out, "\n") // the echo
+	return strings.TrimSuffix(out, "# ")
+}
+
+// clean syncs and checks the file system.
+func (g *guest) clean() {
+	g.t.Helper()
+	g.sh("sync")
+	if _, err := g.c.Run(context.Background(), 2*console.Second); err != nil {
+		g.t.Fatal(err)
+	}
+	if r := v7fs.Check(g.disk); !r.Clean() {
+		g.t.Errorf("the pack is not clean:\n%s", r)
+	}
+}
+
+func TestCommands(t *testing.T) {
 	g := start(t, machine.Config{})
 	g.expect("# ")
-	g.c.Type("echo a b c; for i in 1 2 3; do echo x$i; done | cat\r")
-	g.expect("x3\r\n# ")
-	t.Logf("%s", g.out)
+	for _, tt := range []struct{ command, want string }{
+		{"echo a b  c", "a b c\n"},
+		{"echo -n x; echo y", "xy\n"},
+		{"echo 'a  b' \"c  d\" e\\ f", "a  b c  d e f\n"},
+		{"for i in 1 2 3; do echo x$i; done | cat", "x1\nx2\nx3\n"},
+		{"x=5; echo $x ${x}y '$x'", "5 5y $x\n"},
+		{"false; echo $?; true; echo $?", "1\n0\n"},
+		{"false || echo no; true && echo yes", "no\nyes\n"},
+		{"if test a = a; then echo same; else echo other; fi", "same\n"},
+		{"if test a = b; then echo same; elif test 3 -gt 2; then echo more; else echo other; fi", "more\n"},
+		{"i=; while test ! \"$i\" = xxx; do i=x$i; echo $i; done", "x\nxx\nxxx\n"},
+		{"(echo a; echo b) | wc", "      2      2      4 \n"},
+		{"cd /tmp; pwd; cd /; pwd", "/tmp\n/\n"},
+		{"mkdir a; mkdir a/b; ls a; pwd", "b\n/\n"},
+		{"echo hi >a/f; echo there >>a/f; cat a/f; cat <a/f; wc a/f", "hi\nthere\nhi\nthere\n      2      2      9 a/f\n"},
+		{"cp a/f a/g; cmp a/f a/g; mv a/g a/h; ln a/h a/i; ls -l a", "drwxrwxrwx  2 root      32 Jul  1 12:00 b\n-rw-rw-rw-  1 root       9 Jul  1 12:00 f\n-rw-rw-rw-  2 root       9 Jul  1 12:00 h\n-rw-rw-rw-  2 root       9 Jul  1 12:00 i\n"},
+		{"ls a; rm a/i a/h; ls a", "b\nf\nh\ni\nb\nf\n"},
+		{"echo a/*; echo a/[f-g] a/?; echo zz*", "a/b a/f\na/f a/b a/f\nzz*\n"},
+		{"rmdir a", "rmdir: not empty: a\n"},
+		{"mv a/b b; ls a; ls -d b; rmdir b; rm -r a; ls a", "f\nb\nls: a: no such file or directory\n"},
+		{"nonsense; echo $?", "sh: not found: nonsense\n127\n"},
+		{"x=`echo a; echo b`; echo \"$x\"; echo $x", "a\nb\na b\n"},
+		{"cat >/tmp/s <<x", "sh: syntax error\n"},
+		{"echo 'echo $0 $1 $\\#; exit 3' >/tmp/s; sh /tmp/s q r; echo $?; chmod 755 /tmp/s; /tmp/s z", "/tmp/s q 2\n3\n/tmp/s z 1\n"},
+		{"sleep 1 & wait; echo done", "done\n"},
+		{"date 7912312359; date >/tmp/d; date 7907011200", ""},
+		{"cat /tmp/d", "Mon Dec 31 23:59:00 GMT 1979\n"},
+		{"df /dev/rk1 2>/dev/null; echo $?", "1\n"},
+		{"ls nothing 2>/dev/null; echo $?", "1\n"},
+		{"echo x | cat | cat | cat", "x\n"},
+		{"ls -l /dev/null", "crw-rw-rw-  1 root   8,  2 Jul  1 12:00 /dev/null\n"},
+	} {
+		if got := g.sh(tt.command); got != tt.want {
+			t.Errorf("%s:\n got %q\nwant %q", tt.command, got, tt.want)
+		}
+	}
+	g.clean()
+	if t.Failed() {
+		t.Log(g.dump())
+	}
 }
 
 // dump describes the processes, for a test that fails.

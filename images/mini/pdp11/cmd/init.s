@@ -44,13 +44,13 @@ shell:
 	.data
 shcall:	sys exece; sh
 shargv:	0; env
-shargs:	dash; 0
-rcargs:	dash; rc; 0
+shargs:	name; 0
+rcargs:	name; rc; 0
 env:	path; home; 0
 console: </dev/console\0>
 sh:	</bin/sh\0>
 rc:	</etc/rc\0>
-dash:	<-\0>
+name:	<sh\0>
 path:	<PATH=:/bin:/etc:/usr/bin\0>
 home:	<HOME=/\0>
 noshell: <cannot execute \0>

@@ -1110,6 +1110,7 @@ simple:
 	clr	lastst
 	tst	redirs
 	beq	1f
+	add	$2,argp			/ behind the words' end
 	jsr	pc,redirall
 1:
 	mov	(r3),r0
@@ -1490,7 +1491,7 @@ dollar:
 	inc	r2
 	br	insert
 4:
-	inc	r2
+	movb	(r2)+,r0
 	cmp	r0,$'?
 	bne	1f
 	mov	lastst,r1
@@ -1855,21 +1856,19 @@ match:
 	tstb	(r0)+
 	bne	4b
 8:
-	clz
+	mov	$1,r0
 	br	9f
 5:
-	mov	(sp)+,r1
-	mov	(sp)+,r0
-	sez
+	cmp	(sp)+,(sp)+
+	clr	r0
 	br	9f
 7:
-	tstb	(r0)
+	movb	(r0),r0			/ both must end here
 9:
-	mov	(sp)+,r4		/ these would change Z
+	mov	(sp)+,r4
 	mov	(sp)+,r3
-	bne	1f
-1:
 	mov	(sp)+,r2
+	tst	r0
 	rts	pc
 
 / $*: all arguments of the script become arguments.

@@ -329,12 +329,12 @@ statbuf:
 st.dev:	.=.+2
 st.ino:	.=.+2
 st.mode: .=.+2
-st.nlin: .=.+2
+st.nlink: .=.+2
 st.uid:	.=.+2
 st.gid:	.=.+2
 st.rdev: .=.+2
 st.size: .=.+4
-st.atim: .=.+4
-st.mtim: .=.+4
-st.ctim: .=.+4
+st.atime: .=.+4
+st.mtime: .=.+4
+st.ctime: .=.+4
 	.text
