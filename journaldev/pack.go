@@ -1,5 +1,7 @@
 // Package journaldev stands between the drives of a machine and the image files
-// on the host: a Pack is a host file mounted in a drive.
+// on the host. A Volume is a host file mounted in a drive with a journal beside it:
+// whatever the host does, the file comes back as it was at a commit. A Pack is one
+// without.
 package journaldev
 
 import (

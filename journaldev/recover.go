@@ -312,20 +312,19 @@ func emptied(r *recovered, journal *backing) error {
 	return writeHeader(journal, r.next(r.describe(state.layout, state.ordered, nil), nanos(time.Now())))
 }
 
-// Preview tells what Recover would do with the image at path, and does nothing. If
-// someone has the image the error is a *BusyError.
-func Preview(path string) (Recovery, error) {
+// Look returns the image at path, in memory, as Recover would leave it, and what that
+// would do. It writes nothing. If someone has the image the error is a *BusyError.
+func Look(path string) (*block.Store, Recovery, error) {
 	f, _, err := openImage(path, Kind{}, Options{ReadOnly: true})
 	if err != nil {
-		return Recovery{}, err
+		return nil, Recovery{}, err
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return Recovery{}, &Error{Op: "read", Path: path, Block: -1, Err: err}
+		return nil, Recovery{}, &Error{Op: "read", Path: path, Block: -1, Err: err}
 	}
-	_, r, err := loadThrough(f, path, int(st.Size()/block.Size), "")
-	return r, err
+	return loadThrough(f, path, int(st.Size()/block.Size), "")
 }
 
 // RemoveJournal brings home what the journal of the image at path has and removes

@@ -121,7 +121,7 @@ func (m *model) key() string {
 			add(flag(ok), int(h.heir))
 		}
 	}
-	add(int(c.last), int(c.committed), int(c.home), int(c.head), flag(c.waiting), int(c.chain), int(m.doing.op), int(m.bracket),
+	add(int(c.last), int(c.committed), int(c.home), int(c.head), flag(c.waiting), flag(c.err != nil), int(c.chain), int(m.doing.op), int(m.bracket),
 		m.opened, flag(m.waiting), m.acked, m.of[c.committed], len(m.late), len(m.states))
 	for _, s := range m.states {
 		add(s[:]...)
@@ -180,6 +180,9 @@ func (m *model) commit() {
 
 // steps returns the worlds that can come next.
 func (m *model) steps() []*model {
+	if m.c.err != nil {
+		return nil // nothing may happen any more
+	}
 	var next []*model
 	step := func(name string, do func(n *model)) {
 		n := m.clone()
@@ -231,6 +234,10 @@ func (m *model) steps() []*model {
 			next = append(next, n)
 		}
 	} else {
+		step("fails", func(n *model) {
+			n.c.done(errBroken)
+			n.doing = action{}
+		})
 		step("done", func(n *model) {
 			n.c.done(nil)
 			n.doing = action{}
@@ -404,7 +411,10 @@ func check(r rules) (int, error) {
 			err = errors.New("the ring overflows")
 		}
 		next := m.steps()
-		if err == nil && len(next) == 0 && (m.waiting || m.acked != len(m.states)-1 && m.states[m.acked] != m.states[len(m.states)-1]) {
+		if a := m.clone().c.next(); m.c.err != nil && a.op != opNone && err == nil {
+			err = errors.New("there is I/O after a failure")
+		}
+		if err == nil && m.c.err == nil && len(next) == 0 && (m.waiting || m.acked != len(m.states)-1 && m.states[m.acked] != m.states[len(m.states)-1]) {
 			err = errors.New("it is stuck")
 		}
 		if err != nil {

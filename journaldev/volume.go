@@ -189,8 +189,8 @@ func (v *Volume) WriteBlock(n int, buf []byte) error {
 	if err := v.view.WriteBlock(n, buf); err != nil {
 		return err
 	}
-	v.writes.Add(1)
 	if !v.layout.Load().Swap.Has(n) {
+		v.writes.Add(1)
 		return nil
 	}
 	v.mu.Lock()
@@ -207,7 +207,8 @@ func (v *Volume) protected(n int) error {
 	return &Error{Op: "write", Unit: v.o.Unit, Path: v.home.path, Block: n, Err: errors.New("the pack is write-protected")}
 }
 
-// Writes returns how many blocks the guest has written since the volume was opened.
+// Writes returns how many blocks the guest has written outside of swap space since
+// the volume was opened.
 func (v *Volume) Writes() uint64 { return v.writes.Load() }
 
 // Snapshot returns the view as a store of its own, which shares memory until one
@@ -403,6 +404,9 @@ func (b *body) setEntries(updates []Update, undo bool) {
 
 // Sync waits until every commit so far is durable.
 func (v *Volume) Sync() error {
+	if v.readOnly {
+		return nil
+	}
 	v.mu.Lock()
 	t := v.newest
 	v.mu.Unlock()

@@ -71,7 +71,7 @@ recovery would do. It changes nothing. A machine may be running on the image.`,
 			}
 			s := journalStatus{Image: args[0], Log: l}
 			if l != nil {
-				r, err := journaldev.Preview(args[0])
+				_, r, err := journaldev.Look(args[0])
 				var busy *journaldev.BusyError
 				switch {
 				case err == nil:
