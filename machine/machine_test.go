@@ -226,6 +226,46 @@ func TestSaveRestore(t *testing.T) {
 	}
 }
 
+// lagging is a pack of which less is on the host than in the drive.
+type lagging struct {
+	MemDisk
+	committed *block.Store
+}
+
+func (d lagging) Committed() *block.Store { return d.committed.Clone() }
+
+// TestSaveAheadOfTheHost saves a machine that has written more than is committed,
+// and restores it on packs as the commit left them.
+func TestSaveAheadOfTheHost(t *testing.T) {
+	m := newBusy(t)
+	m.Run(2e6)
+	committed := m.disks[0][0].(MemDisk).Snapshot()
+	m.Run(2e6)
+	pack := m.disks[0][0].(MemDisk)
+	n := 0
+	for range pack.Diff(committed) {
+		n++
+	}
+	if n == 0 {
+		t.Fatal("the guest has written nothing meanwhile")
+	}
+	m.disks[0][0] = lagging{pack, committed}
+	var saved bytes.Buffer
+	if err := m.Save(&saved); err != nil {
+		t.Fatal(err)
+	}
+	packs := Packs{}
+	packs.RK[0] = MemDisk{Store: committed.Clone()}
+	r, err := Restore(&saved, packs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "restored", m, r)
+	m.Run(60e9)
+	r.Run(60e9)
+	same(t, "at the end", m, r)
+}
+
 func FuzzRestore(f *testing.F) {
 	m, err := New(Config{Memory: 8 << 10, Model: PDP1145})
 	if err != nil {

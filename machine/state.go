@@ -113,11 +113,20 @@ type savedState struct {
 	Packs []packID
 }
 
-// packID tells whether a pack is the one that was in a drive.
+// packID tells whether a pack is the one that was in a drive, and what the drive
+// held that was not on the host yet.
 type packID struct {
-	RP   bool // in an RP03 drive, not an RK05
-	Unit int
-	Sum  [sha256.Size]byte
+	RP    bool // in an RP03 drive, not an RK05
+	Unit  int
+	Sum   [sha256.Size]byte
+	Ahead map[int][]byte // blocks by number
+}
+
+// Committer is a pack whose host file lags behind what the drive holds: it will be
+// as Committed says.
+type Committer interface {
+	Snapshotter
+	Committed() *block.Store
 }
 
 func (p packID) name() string {
@@ -128,7 +137,8 @@ func (p packID) name() string {
 }
 
 // Save writes the machine's state. Packs are not part of it, but their
-// checksums are: Restore wants them unchanged.
+// checksums are: Restore wants them unchanged. What a Committer's drive holds
+// beyond what is committed is part of it.
 func (m *Machine) Save(w io.Writer) error {
 	s := savedState{State: m.State(), Mem: m.MMU.Mem}
 	for i, drives := range m.disks {
@@ -136,11 +146,12 @@ func (m *Machine) Save(w io.Writer) error {
 			if d == nil {
 				continue
 			}
-			sum, err := packSum(d)
+			p, err := identify(d)
 			if err != nil {
 				return fmt.Errorf("save: %w", err)
 			}
-			s.Packs = append(s.Packs, packID{RP: i == 1, Unit: unit, Sum: sum})
+			p.RP, p.Unit = i == 1, unit
+			s.Packs = append(s.Packs, p)
 		}
 	}
 	if _, err := io.WriteString(w, saveMagic); err != nil {
@@ -151,6 +162,26 @@ func (m *Machine) Save(w io.Writer) error {
 		return fmt.Errorf("save: %w", err)
 	}
 	return nil
+}
+
+// identify returns what Restore has to know of a pack.
+func identify(d rk.Disk) (p packID, err error) {
+	c, ok := d.(Committer)
+	if !ok {
+		p.Sum, err = packSum(d)
+		return p, err
+	}
+	base, view := c.Committed(), c.Snapshot()
+	p.Ahead = map[int][]byte{}
+	for n := range view.Diff(base) {
+		b := make([]byte, block.Size)
+		if err := view.ReadBlock(n, b); err != nil {
+			return p, err
+		}
+		p.Ahead[n] = b
+	}
+	p.Sum, err = packSum(MemDisk{Store: base})
+	return p, err
 }
 
 func packSum(d rk.Disk) (sum [sha256.Size]byte, err error) {
@@ -214,6 +245,14 @@ func Restore(r io.Reader, packs Packs) (*Machine, error) {
 		}
 		if sum != s.Packs[i].Sum {
 			return fmt.Errorf("the pack in drive %s has changed since the state was saved", s.Packs[i].name())
+		}
+		for n, b := range s.Packs[i].Ahead {
+			if len(b) != block.Size {
+				return fmt.Errorf("the saved machine is damaged: block %d of %s", n, s.Packs[i].name())
+			}
+			if err := d.WriteBlock(n, b); err != nil {
+				return fmt.Errorf("%s: %w", s.Packs[i].name(), err)
+			}
 		}
 		return to(unit, d)
 	}

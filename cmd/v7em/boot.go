@@ -394,9 +394,10 @@ func (t *terminal) leave(how leaving) error {
 		}
 		t.say("powered off")
 	case leaveCut:
-		for _, p := range t.drives {
+		for name, p := range t.drives {
 			if v, ok := p.(*journaldev.Volume); ok {
 				v.Cut()
+				delete(t.drives, name)
 			}
 		}
 		t.say("the power is cut")

@@ -76,7 +76,7 @@ func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 // tellRecovery says, a line a pack, what the journals had to bring home.
 func tellRecovery(w io.Writer, drives map[string]images.Pack, eol string) {
 	for _, name := range slices.Sorted(maps.Keys(drives)) {
-		if r := drives[name].Recovery(); r.Count > 0 || r.Damaged > 0 || r.Changed || r.Forced {
+		if r := drives[name].Recovery(); r.Blocks > 0 || r.Damaged > 0 || r.Forced {
 			fmt.Fprintf(w, "v7em: %s: %s%s", name, r, eol)
 		}
 	}
