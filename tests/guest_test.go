@@ -52,8 +52,13 @@ func boot(t *testing.T, on ...machine.Config) *guest.Guest {
 // expect gives the guest a command that must print want.
 func expect(t *testing.T, g *guest.Guest, command, want string) {
 	t.Helper()
-	if got := g.Run(command); got != want {
-		t.Errorf("%s: printed\n%s\nwant\n%s", command, got, want)
+	got := g.Run(command)
+	switch {
+	case got == want:
+	case len(got)+len(want) < 2000:
+		t.Errorf("%s: printed %q, want %q", command, got, want)
+	default:
+		same(t, command, strings.Split(got, "\n"), strings.Split(want, "\n"))
 	}
 }
 

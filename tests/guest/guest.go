@@ -309,6 +309,11 @@ func (g *Guest) Run(command string) string {
 	if len(command) > 250 { // CANBSIZ is 256
 		g.t.Fatalf("V7's terminal does not take so long a line: %q", command)
 	}
+	for { // prompts that nobody has waited for
+		if _, err := g.Expect(g.ctx, 0, g.prompt); err != nil {
+			break
+		}
+	}
 	g.Send(command + "\r")
 	return strings.TrimSuffix(g.Await(g.prompt), g.prompt)
 }
@@ -346,6 +351,32 @@ func (g *Guest) Drives() *images.Drives {
 		d.Disks = append(d.Disks, disk)
 	}
 	return d
+}
+
+// Insert puts a pack of so many bytes, the rest of it zeros, into an RK05 drive in
+// place of the one that is there.
+func (g *Guest) Insert(unit int, image []byte) {
+	g.t.Helper()
+	s := block.NewStore(g.set.Kind.Blocks)
+	if err := s.Load(bytes.NewReader(image)); err != nil {
+		g.t.Fatal(err)
+	}
+	g.M.DetachRK(unit)
+	if err := g.M.AttachRK(unit, machine.MemDisk{Store: s}); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// Image returns the bytes of a disk.
+func Image(t testing.TB, disk rk.Disk) []byte {
+	t.Helper()
+	b := make([]byte, disk.Blocks()*block.Size)
+	for n := range disk.Blocks() {
+		if err := disk.ReadBlock(n, b[n*block.Size:(n+1)*block.Size]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
 }
 
 // Writes counts the blocks from a number on that the guest writes to a pack, once

@@ -69,8 +69,10 @@ char **argv;
 		close(fd[0]);
 		i = write(fd[1], "x", 1);
 		printf("%d %d %d\n", i, errno, caught);
-		printf("%d %d\n", kill(30000, 0), errno);
-		printf("%d %d\n", badsys(), errno);
+		i = kill(30000, 0);
+		printf("%d %d\n", i, errno);
+		i = badsys();
+		printf("%d %d\n", i, errno);
 		exit(0);
 	}
 	switch (argv[1][0]) {

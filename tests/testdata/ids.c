@@ -1,0 +1,4 @@
+main()
+{
+	printf("%d %d %d %d\n", getuid(), geteuid(), getgid(), getegid());
+}
