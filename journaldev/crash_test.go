@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, victim(os.Args[1]))
 		os.Exit(1)
 	}
-	debug.SetGCPercent(2000)
+	debug.SetGCPercent(500)
 	os.Exit(m.Run())
 }
 
@@ -163,7 +163,11 @@ func (w *workload) change() {
 		w.no(w.v.WriteBlock(testFSize+w.rnd.IntN(testBlocks-testFSize), b[:]))
 	}
 	if w.raw {
-		for range 1 + w.rnd.IntN(12) {
+		n := 1 + w.rnd.IntN(12)
+		if w.rnd.IntN(9) == 0 {
+			n = 300 // more than the journal holds
+		}
+		for range n {
 			w.fill(b[:])
 			w.no(w.v.WriteBlock(w.rnd.IntN(testBlocks), b[:]))
 		}
@@ -188,7 +192,7 @@ func (w *workload) change() {
 	case 2, 3, 4:
 		n := w.rnd.IntN(3 * block.Size)
 		if w.rnd.IntN(4) == 0 {
-			n = w.rnd.IntN(40 * block.Size)
+			n = w.rnd.IntN(80 * block.Size) // perhaps more than the journal holds
 		}
 		data := make([]byte, n)
 		w.fill(data)
@@ -361,7 +365,7 @@ var modes = map[string]struct {
 }
 
 func TestPowerCuts(t *testing.T) {
-	total, commits := 0, 0
+	total, commits, grown := 0, 0, 0
 	for seed := uint64(1); total < *cuts; seed++ {
 		for name, m := range modes {
 			w := startWorkload(t, seed, m.o)
@@ -382,9 +386,15 @@ func TestPowerCuts(t *testing.T) {
 			}
 			total += n
 			commits += len(w.states) - 1
+			if w.v.head.ring > ringFor(m.o.JournalSize) {
+				grown++
+			}
 		}
 	}
-	t.Logf("%d cuts of workloads of %d commits", total, commits)
+	t.Logf("%d cuts of workloads of %d commits; %d journals grew", total, commits, grown)
+	if grown == 0 {
+		t.Error("no journal grew")
+	}
 }
 
 // TestPowerCutsNotice breaks what the cuts rest on: they must notice.

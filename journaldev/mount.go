@@ -75,7 +75,7 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 		if err != nil {
 			return nil, err
 		}
-		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, view: store}
+		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, view: store, tip: store.Clone()}
 		v.home = &backing{f: osFile{f}, path: path, unit: o.Unit}
 		return v, nil
 	}

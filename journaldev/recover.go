@@ -261,7 +261,8 @@ func writeRuns(f *backing, blocks []int, read func(n int, p []byte) error) error
 	return nil
 }
 
-// writeZeros writes zeros to the bytes from to to-1 of a file.
+// writeZeros writes zeros to the bytes from to to-1 of a file, and makes them durable:
+// a header must not say that there are more sectors than the file has.
 func writeZeros(f *backing, from, to int64) error {
 	zeros := make([]byte, 1<<20)
 	for from < to {
@@ -271,7 +272,7 @@ func writeZeros(f *backing, from, to int64) error {
 		}
 		from += n
 	}
-	return nil
+	return f.sync()
 }
 
 // JournalPath returns the name of the journal of the image at path: beside the
