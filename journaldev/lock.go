@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"v7em/unix/fs"
 )
 
 // LockName is the file in a machine's directory that the v7em which runs the
@@ -25,6 +27,14 @@ func (e *BusyError) Error() string {
 		who = "another program"
 	}
 	return fmt.Sprintf("%s is in use by %s", e.Path, who)
+}
+
+// Unwrap says that it is fs.ErrInUse.
+func (e *BusyError) Unwrap() error { return fs.ErrInUse }
+
+// InUse returns the error for an image that someone else has locked.
+func InUse(path string) *BusyError {
+	return &BusyError{Path: path, Holder: holder(filepath.Dir(path))}
 }
 
 // DirLock is the lock on a machine's directory.
@@ -96,7 +106,7 @@ func lockFile(f *os.File, path string, alone bool) error {
 	case err == nil:
 		return nil
 	case isBusy(err):
-		return &BusyError{Path: path, Holder: holder(filepath.Dir(path))}
+		return InUse(path)
 	}
 	return &Error{Op: "lock", Path: path, Block: -1, Err: err}
 }

@@ -442,3 +442,78 @@ func (f *gated) Sync() error {
 	}
 	return f.File.Sync()
 }
+
+// TestSetLayout lets a guest turn out not to be V7: what was swap space goes with
+// the next commit.
+func TestSetLayout(t *testing.T) {
+	o := VolumeOptions{JournalSize: MinJournalSize}
+	w := startWorkload(t, 1, o)
+	write(t, w.v, testFSize+1, 1)
+	write(t, w.v, testFSize+2, 1)
+	w.v.SetLayout(NoLayout)
+	write(t, w.v, testFSize+2, 2)
+	write(t, w.v, testFSize+3, 2)
+	if len(w.v.loose) != 0 || w.v.Writes() != 2 {
+		t.Errorf("%d loose blocks, %d writes", len(w.v.loose), w.v.Writes())
+	}
+	w.commit()
+	updates := w.v.core.find(1).updates
+	if len(updates) != 3 {
+		t.Errorf("updates %+v", updates)
+	}
+	for w.step() {
+	}
+	// All blocks count now, from the first commit on.
+	o.Layout = NoLayout
+	if n, err := w.verify(o); err != nil || n < 10 {
+		t.Error(n, err)
+	}
+	w.v.SetLayout(func(*block.Store) Layout { return Layout{Systems: 9} })
+	if l := *w.v.layout.Load(); l != (Layout{}) {
+		t.Errorf("a layout that cannot be is %+v", l)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	var m SyncMethod
+	for _, s := range []string{"fsync", "fdatasync", "msync", "none"} {
+		if err := m.Set(s); err != nil || m.String() != s {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	if err := m.Set("often"); err == nil || !strings.Contains(err.Error(), "fdatasync, fsync, msync, none") {
+		t.Errorf("%v", err)
+	}
+	var d DataMode
+	if d.Set("ordered") != nil || d != DataOrdered || d.Set("lost") == nil {
+		t.Errorf("data mode %v", d)
+	}
+	for _, o := range []VolumeOptions{{JournalSize: MinJournalSize - 1}, {JournalSize: 2 << 30}, {Transactions: 1}} {
+		if _, err := Mount(&crashtest.Plain{}, &crashtest.Plain{}, o); err == nil {
+			t.Errorf("%+v is accepted", o)
+		}
+	}
+}
+
+func TestLook(t *testing.T) {
+	path := rk05(t)
+	v := openVol(t, path, VolumeOptions{})
+	write(t, v, 300, 6)
+	commit(t, v).Wait()
+	if _, _, err := Look(path); !errors.As(err, new(*BusyError)) {
+		t.Errorf("while it runs: %v", err)
+	}
+	v.Cut()
+	was, _ := os.ReadFile(path)
+	s, _, err := Look(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, block.Size)
+	if s.ReadBlock(300, b); b[0] != 6 || s.Blocks() != RK05.Blocks {
+		t.Errorf("block 300 is %d of %d blocks", b[0], s.Blocks())
+	}
+	if is, _ := os.ReadFile(path); string(is) != string(was) {
+		t.Error("it changed the image")
+	}
+}
