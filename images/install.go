@@ -244,6 +244,7 @@ func machineFile(name string) bool {
 	if name == ConfigName || name == journaldev.LockName {
 		return true
 	}
+	name = strings.TrimSuffix(name, ".new") // of a journal whose making was cut short
 	name = strings.TrimSuffix(name, ".journal")
 	for _, s := range []*Set{RK(), RP()} {
 		for unit := range rk.Drives {

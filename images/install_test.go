@@ -344,6 +344,12 @@ func TestInstallRefuses(t *testing.T) {
 	if err := os.WriteFile(conf, []byte("plain-keys = true\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	// A journal, and one whose making was cut short.
+	for _, name := range []string{pack + ".journal", filepath.Join(dir, "rk4.rk05.journal.new")} {
+		if err := os.WriteFile(name, []byte("of the old pack"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := install(t, t.Context(), dir, false, nil); !errors.Is(err, ErrInstalled) {
 		t.Errorf("second install: %v", err)
 	}
@@ -363,6 +369,9 @@ func TestInstallRefuses(t *testing.T) {
 	}
 	if st, err := os.Stat(pack); err != nil || st.Size() != journaldev.RK05.Bytes() {
 		t.Errorf("--force did not make the pack anew: %v", err)
+	}
+	if old, _ := filepath.Glob(filepath.Join(dir, "*.journal*")); len(old) > 0 {
+		t.Errorf("--force left journals of the old packs: %v", old)
 	}
 	if b, _ := os.ReadFile(conf); string(b) != "plain-keys = true\n" {
 		t.Errorf("--force changed the configuration to %q", b)

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"v7em/block"
 	"v7em/journaldev"
 	v7fs "v7em/unix/fs"
 )
@@ -59,24 +60,95 @@ begins. The file system itself says where it ends.`,
 	return cmd
 }
 
+func (r *fsRegion) check() error {
+	if r.offset < 0 || r.blocks < 0 || r.offset > v7fs.MaxBlocks {
+		return usagef("--offset %d --blocks %d: must be from 0 to %d", r.offset, r.blocks, v7fs.MaxBlocks)
+	}
+	return nil
+}
+
+// open opens the region in the image itself, whatever a journal beside it has.
 func (r *fsRegion) open(image string, readOnly bool) (*v7fs.HostFile, error) {
-	if r.offset < 0 || r.blocks < 0 {
-		return nil, usagef("--offset %d --blocks %d: must not be negative", r.offset, r.blocks)
+	if err := r.check(); err != nil {
+		return nil, err
 	}
 	d, err := v7fs.OpenHostFile(image, r.offset, r.blocks, readOnly)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, v7fs.ErrInUse):
+		err = journaldev.InUse(image)
+	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("%s: no such image", image)
 	}
 	return d, err
 }
 
+// journaled says whether there is a journal beside the image.
+func journaled(image string) bool {
+	_, err := os.Lstat(journaldev.JournalPath(image))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// storeRegion is a region of a pack in memory. It ends where the pack does unless it
+// is given a length; what is past the pack's end then reads as zeros.
+type storeRegion struct {
+	*block.Store
+	offset, blocks int
+}
+
+func (s storeRegion) Blocks() int { return s.blocks }
+
+func (s storeRegion) ReadBlock(n int, p []byte) error {
+	if n < 0 || n >= s.blocks {
+		return &block.RangeError{Block: n, Blocks: s.blocks}
+	}
+	if s.offset+n >= s.Store.Blocks() {
+		clear(p[:block.Size])
+		return nil
+	}
+	return s.Store.ReadBlock(s.offset+n, p)
+}
+
+func (s storeRegion) WriteBlock(n int, _ []byte) error {
+	return fmt.Errorf("write block %d: %w", n, v7fs.ErrReadOnly)
+}
+
+// look opens the region for reading, through the journal if the image has one. It
+// changes nothing.
+func (r *fsRegion) look(image string) (v7fs.Device, func(), error) {
+	if !journaled(image) {
+		d, err := r.open(image, true)
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, func() { d.Close() }, nil
+	}
+	if err := r.check(); err != nil {
+		return nil, nil, err
+	}
+	s, _, err := journaldev.Look(image)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("%s: no such image", image)
+	case err != nil:
+		return nil, nil, err
+	}
+	blocks := r.blocks
+	if blocks == 0 {
+		blocks = s.Blocks() - r.offset
+	}
+	if blocks <= 0 {
+		return nil, nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, s.Blocks(), block.Size, r.offset)
+	}
+	return storeRegion{s, r.offset, blocks}, func() {}, nil
+}
+
 // read opens the file system for reading and calls fn with it.
 func (r *fsRegion) read(image string, fn func(v *v7fs.FS) error) error {
-	d, err := r.open(image, true)
+	d, done, err := r.look(image)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer done()
 	v, err := v7fs.Open(d)
 	if err == nil {
 		err = fn(v)
@@ -87,9 +159,28 @@ func (r *fsRegion) read(image string, fn func(v *v7fs.FS) error) error {
 	return nil
 }
 
-// write opens the file system, calls fn with it, and makes durable what fn has
-// changed. When fn fails or the command is interrupted the image stays as it is.
-func (r *fsRegion) write(ctx context.Context, image string, fn func(v *v7fs.FS) error) error {
+// recoverImage brings home what a journal beside the image has, and says so.
+func recoverImage(cmd *cobra.Command, image string) error {
+	if _, err := os.Stat(image); err != nil || !journaled(image) {
+		return nil
+	}
+	rec, err := journaldev.Recover(image, false)
+	if err == nil && (rec.Blocks > 0 || rec.Damaged > 0) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s: %s\n", image, rec)
+	}
+	return err
+}
+
+// write recovers the image if it has a journal, opens the file system, calls fn with
+// it, and makes durable what fn has changed. When fn fails or the command is
+// interrupted the file system stays as it is.
+func (r *fsRegion) write(cmd *cobra.Command, image string, fn func(v *v7fs.FS) error) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := recoverImage(cmd, image); err != nil {
+		return err
+	}
 	d, err := r.open(image, false)
 	if err != nil {
 		return err
@@ -104,7 +195,7 @@ func (r *fsRegion) write(ctx context.Context, image string, fn func(v *v7fs.FS) 
 		err = v.Sync()
 	}
 	if err == nil {
-		err = ctx.Err()
+		err = cmd.Context().Err()
 	}
 	if err == nil {
 		err = cache.Flush()
@@ -243,7 +334,7 @@ replaced only when the new one is complete.`,
 				o.M, o.N = interleave[0], interleave[1]
 			}
 			o.Blocks, o.Time = blocks, time.Now()
-			return r.mkfs(cmd.Context(), args[0], o, force)
+			return r.mkfs(cmd, args[0], o, force)
 		},
 	}
 	cmd.Flags().IntVar(&o.Inodes, "inodes", 0, "number of inodes (default: 8 for every 25 blocks)")
@@ -256,13 +347,19 @@ replaced only when the new one is complete.`,
 
 // mkfs makes a file system in a copy of the image, or in a new one, that takes
 // the image's name when it is complete.
-func (r *fsRegion) mkfs(ctx context.Context, image string, o v7fs.MkfsOptions, force bool) (err error) {
-	if r.offset < 0 || r.blocks < 0 || r.offset > v7fs.MaxBlocks {
-		return usagef("--offset %d --blocks %d: must be from 0 to %d", r.offset, r.blocks, v7fs.MaxBlocks)
+func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, force bool) (err error) {
+	if err := r.check(); err != nil {
+		return err
 	}
 	end := r.offset + o.Blocks
 	if real, err := filepath.EvalSymlinks(image); err == nil {
 		image = real
+	}
+	if force {
+		// What lies outside of the new file system stays as it was committed.
+		if err := recoverImage(cmd, image); err != nil {
+			return err
+		}
 	}
 	old, err := r.open(image, false)
 	exists := err == nil
@@ -278,6 +375,9 @@ func (r *fsRegion) mkfs(ctx context.Context, image string, o v7fs.MkfsOptions, f
 	default:
 		if _, serr := os.Lstat(image); !errors.Is(serr, fs.ErrNotExist) {
 			return err
+		}
+		if !force && journaled(image) {
+			return fmt.Errorf("%s is the journal of an image that is gone: give --force to lose what it has", journaldev.JournalPath(image))
 		}
 	}
 	temp, err := os.OpenFile(filepath.Join(filepath.Dir(image), fmt.Sprintf(".%s.%d.new", filepath.Base(image), os.Getpid())),
@@ -314,7 +414,16 @@ func (r *fsRegion) mkfs(ctx context.Context, image string, o v7fs.MkfsOptions, f
 	if err := d.Sync(); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := cmd.Context().Err(); err != nil {
+		return err
+	}
+	// A journal is of the image as it was, and goes before that does.
+	if err := os.Remove(journaldev.JournalPath(image)); err == nil {
+		err = syncDir(filepath.Dir(image))
+		if err != nil {
+			return err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if !exists {
@@ -402,7 +511,7 @@ directories; missing directories are made.`,
 				return fmt.Errorf("%s: %w", args[1], err)
 			}
 			var done v7fs.Extracted
-			err = r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+			err = r.write(cmd, args[0], func(v *v7fs.FS) error {
 				done, err = v.Extract(t, v7fs.ExtractOptions{
 					Map: func(name string) (string, bool) { return path.Join("/", into, name), true },
 					Progress: func(h *v7fs.TarHeader, to string) {
@@ -634,7 +743,7 @@ and times are the host file's if --mode is not given, the owner is root if --uid
 		Args: fsArgs(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, dest := args[1:len(args)-1], args[len(args)-1]
-			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				st, err := v.Lookup(dest)
 				if err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return err
@@ -835,7 +944,7 @@ func fsMkdirCommand(r *fsRegion) *cobra.Command {
 		Long: `Mkdir makes directories, each with its . and .. entries.`,
 		Args: fsArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
 					mk := v.Mkdir
 					if parents {
@@ -880,7 +989,7 @@ func fsMknodCommand(r *fsRegion) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				return v.Mknod(args[1], mode, major, minor, a.attr())
 			})
 		},
@@ -899,7 +1008,7 @@ func fsRmCommand(r *fsRegion) *cobra.Command {
   v7em fs rm -rf rk0.rk05 /usr/games`,
 		Args: fsArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return r.write(cmd.Context(), args[0], func(v *v7fs.FS) error {
+			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
 					st, err := v.Lookup(p)
 					if force && errors.Is(err, fs.ErrNotExist) {
@@ -948,11 +1057,11 @@ The status is 0 when nothing is wrong and 1 otherwise.`,
 			if limit < 1 {
 				return usagef("--max %d: must be at least 1", limit)
 			}
-			d, err := r.open(args[0], true)
+			d, done, err := r.look(args[0])
 			if err != nil {
 				return err
 			}
-			defer d.Close()
+			defer done()
 			c := v7fs.Checker{Max: limit}
 			report := c.Check(d)
 			out := cmd.OutOrStdout()
