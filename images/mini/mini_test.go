@@ -78,7 +78,7 @@ func (g *guest) clean() {
 		g.t.Fatal(err)
 	}
 	if r := v7fs.Check(g.disk); !r.Clean() {
-		g.t.Errorf("the pack is not clean:\n%s", r)
+		g.t.Errorf("the pack is not clean:\n%s\n%v", r, r.Problems[:min(len(r.Problems),40)])
 	}
 }
 
@@ -125,6 +125,77 @@ func TestCommands(t *testing.T) {
 	if t.Failed() {
 		t.Log(g.dump())
 	}
+}
+
+// TestModels boots every machine that mini is for.
+func TestModels(t *testing.T) {
+	for _, cfg := range []machine.Config{
+		{Model: machine.PDP1145},
+		{Model: machine.PDP1145, Memory: 192 << 10},
+		{Model: machine.PDP1170, Memory: 512 << 10},
+		{Model: machine.PDP1170, Memory: 3840 << 10},
+		{Model: machine.PDP1170, NoFPP: true},
+	} {
+		g := start(t, cfg)
+		g.expect("# ")
+		if got := g.sh("echo hello | cat"); got != "hello\n" {
+			t.Errorf("%+v: %q", cfg, got)
+		}
+		g.clean()
+	}
+}
+
+// loads are loops that change the file system in every way that there is.
+var loads = []string{
+	"for i in 1 2 3 4 5 6 7 8; do mkdir d$i; mkdir d$i/x; done; for i in 1 2 3 4 5 6 7 8; do rmdir d$i/x d$i; done",
+	"for i in 1 2 3 4; do cp /unix u$i; cp /unix v; cmp u$i v; rm u$i v; done",
+	"for i in a b c d e f g h; do echo $i >f$i; ln f$i g$i; mv g$i h$i; done; rm f? h?",
+	"for i in 1 2 3 4 5 6; do cat /bin/sh /unix | cat | wc >n; done; rm n",
+	"for i in 1 2 3 4 5 6 7 8 9; do mkdir e; mkdir n; mkdir e/f; mv e/f n; rm -r e n; sync; done",
+}
+
+// TestLoad runs several loops at once.
+func TestLoad(t *testing.T) {
+	for _, tt := range []struct {
+		model machine.Model
+		loops []string
+	}{{machine.PDP1145, loads[:3]}, {machine.PDP1145, loads[2:]}, {machine.PDP1170, loads}} {
+		g := start(t, machine.Config{Model: tt.model})
+		g.expect("# ")
+		g.sh("mkdir /w; cd /w")
+		for i, loop := range tt.loops {
+			g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; %s) >out%d 2>&1 &", i, i, loop, i))
+		}
+		g.c.Type("wait; echo all done\r")
+		if _, err := g.c.Expect(context.Background(), 3600*console.Second, "\nall done"); err != nil {
+			t.Fatalf("%v\n%s\n%s", err, g.out, g.dump())
+		}
+		g.expect("# ")
+		if got := g.sh("cat out*; ls p?; cd /; rm -r w"); got != "" {
+			t.Errorf("%v: %s", tt.model, got)
+		}
+		g.clean()
+	}
+}
+
+// TestFull fills the disk.
+func TestFull(t *testing.T) {
+	g := start(t, machine.Config{})
+	g.expect("# ")
+	g.sh("echo >/tmp/after; df >/tmp/before; df >/tmp/before; mkdir /full; cd /full")
+	out := g.sh("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do cp /unix u$i$j; cp /bin/sh s$i$j; done; done; mkdir a b c d e f g h; df")
+	if !strings.Contains(out, "no space left") || !strings.Contains(out, "rk0 0 of") {
+		t.Errorf("filling: %s", out)
+	}
+	g.clean()
+	// A directory that cannot grow.
+	out = g.sh("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do ln u11 l$i$j; mkdir m$i$j; done; done 2>&1 | wc; cd /; ls -l full | wc")
+	t.Log(out)
+	g.clean()
+	if out = g.sh("rm -r /full; df >/tmp/after; cmp /tmp/before /tmp/after || cat /tmp/before /tmp/after"); out != "" {
+		t.Error(out)
+	}
+	g.clean()
 }
 
 // dump describes the processes, for a test that fails.

@@ -9,8 +9,9 @@
 / Every variable is part of the environment. Patterns are for the last component of a
 / path. Compound commands with redirection run in a process of their own.
 
-textmax	= 6000.
-heapmax	= 6000.
+textmax	= 2000.
+heapmax	= 4000.
+varmax	= 1000.		/ bytes of all variables together
 argsmax	= 300.
 varsmax	= 60.
 
@@ -31,8 +32,6 @@ main:
 	bne	2b
 3:
 	mov	sp,topsp
-	mov	$heap,heapp
-	mov	$args,argp
 	tst	r4
 	beq	4f
 	mov	posp,r0
@@ -50,6 +49,8 @@ main:
 
 / sh -c string
 cstring:
+	mov	$heap,heapp
+	mov	$args,argp
 	mov	posp,r0
 	mov	4(r0),r1
 	beq	again
@@ -88,9 +89,6 @@ script:
 
 / DEL at the terminal: back to the prompt.
 onint:
-	mov	topsp,sp
-	mov	$heap,heapp
-	mov	$args,argp
 	clr	noexec
 	mov	$'\n,r0
 	jsr	pc,putc
@@ -101,6 +99,9 @@ arm:
 
 / Read a command, and do it.
 again:
+	mov	topsp,sp
+	mov	$heap,heapp
+	mov	$args,argp
 	mov	$text,tend
 	mov	$prompt,r0
 readmore:
@@ -390,6 +391,7 @@ list:
 3:
 	jsr	pc,unget
 	mov	ptr,r2
+	clr	chain
 	inc	noexec			/ what is behind it?
 	jsr	pc,andor
 	dec	noexec
@@ -411,6 +413,10 @@ list:
 	sys	close
 	sys	open; devnull; 0
 	mov	r2,ptr
+	tst	chain
+	bne	7f
+	inc	last
+7:
 	jsr	pc,andor
 	jmp	quit
 5:
@@ -452,6 +458,7 @@ andor:
 	tst	lastst
 	bne	4f
 3:
+	inc	chain
 	inc	noexec			/ not this one
 	jsr	pc,skipnl
 	jsr	pc,unget
@@ -459,6 +466,7 @@ andor:
 	dec	noexec
 	br	1b
 4:
+	inc	chain
 	jsr	pc,skipnl
 	jsr	pc,unget
 	jsr	pc,pipeline
@@ -494,6 +502,7 @@ pipeline:
 	jsr	pc,next
 	br	9f
 3:
+	clr	last
 	mov	$-1,r3			/ the pipe to read from
 	clr	-(sp)			/ how many
 4:
@@ -533,6 +542,7 @@ pipeline:
 	sys	close
 6:
 	mov	r2,ptr
+	inc	last
 	jsr	pc,command
 	jmp	quit
 7:
@@ -668,6 +678,13 @@ command:
 	mov	r4,-(sp)
 	mov	heapp,-(sp)
 	mov	argp,-(sp)
+	clr	r4
+	tst	noexec
+	bne	1f
+	mov	last,r4
+	clr	last
+1:
+	mov	r4,-(sp)
 	jsr	pc,next
 	mov	$compounds,r2
 	cmpb	tok,$'(
@@ -692,6 +709,7 @@ command:
 	br	9f
 1:
 	jsr	pc,unget
+	mov	(sp),r0
 	jsr	pc,simple
 	br	9f
 
@@ -726,8 +744,11 @@ command:
 	br	9f
 4:
 	mov	ptr,-(sp)
+	tst	2(sp)
+	bne	6f
 	jsr	pc,dofork
 	bne	5f
+6:
 	clr	tty
 	mov	r4,ptr
 	jsr	pc,redirect
@@ -738,6 +759,7 @@ command:
 	jsr	pc,waitfor
 	mov	(sp)+,ptr
 9:
+	tst	(sp)+
 	mov	(sp)+,argp
 	mov	(sp)+,heapp
 	mov	(sp)+,r4
@@ -946,6 +968,11 @@ redirect:
 	beq	1f
 	cmp	r0,$'A
 	beq	1f
+	cmp	r0,$'w
+	bne	2f
+	jsr	pc,fdword
+	beq	redirect
+2:
 	jmp	unget
 1:
 	jsr	pc,redir1
@@ -1035,10 +1062,12 @@ redir1:
 	mov	(sp)+,r2
 	rts	pc
 
-/ simple: assignments, words and redirections.
+/ simple: assignments, words and redirections. When r0 is not 0 nothing comes after it
+/ in this process.
 simple:
 	mov	r2,-(sp)
 	mov	r3,-(sp)
+	mov	r0,-(sp)
 	mov	argp,r3			/ the words
 	clr	redirs
 	mov	ptr,r2
@@ -1092,6 +1121,8 @@ simple:
 	jsr	pc,builtin
 	bcs	9f
 7:
+	tst	(sp)
+	bne	8f
 	mov	ptr,-(sp)
 	mov	tok,-(sp)
 	mov	tokp,-(sp)
@@ -1102,6 +1133,7 @@ simple:
 	mov	(sp)+,tok
 	mov	(sp)+,ptr
 9:
+	tst	(sp)+
 	mov	(sp)+,r3
 	mov	(sp)+,r2
 	rts	pc
@@ -1259,6 +1291,23 @@ setvar:
 	jsr	pc,strcpy
 	br	9f
 3:
+	mov	r4,r0			/ room for name=value?
+1:
+	tstb	(r0)+
+	bne	1b
+	sub	r4,r0
+	add	r3,r0
+	inc	r0
+	mov	r0,r1
+	add	varp,r1
+	cmp	r1,$varheap+varmax
+	blo	2f
+	mov	$nothing,*(sp)		/ the old one goes
+	jsr	pc,compact
+	add	varp,r0
+	cmp	r0,$varheap+varmax
+	bhis	8f
+2:
 	mov	(sp),r0
 	mov	varp,r1
 	mov	r1,(r0)
@@ -1274,8 +1323,7 @@ setvar:
 	jsr	pc,strcpy
 	inc	r0
 	mov	r0,varp
-	cmp	r0,$varheap+1900.
-	blo	9f
+	br	9f
 8:
 	mov	$varmsg,r0
 	mov	$nothing,r1
@@ -1286,6 +1334,42 @@ setvar:
 	mov	(sp)+,r4
 	mov	(sp)+,r3
 	mov	(sp)+,r2
+	rts	pc
+
+/ Put the variables together at the start of their heap. r0 stays.
+compact:
+	mov	r0,-(sp)
+	mov	r2,-(sp)
+	mov	r3,-(sp)
+	mov	heapp,r0
+	add	$200.,r0		/ by way of the other heap
+	mov	r0,r3
+	mov	$vars,r2
+1:
+	mov	(r2)+,r1
+	beq	2f
+	cmp	r1,$varheap
+	blo	1b
+	cmp	r0,$heap+heapmax-200.
+	bhis	8b
+	mov	r0,-2(r2)
+	sub	r3,-2(r2)
+	add	$varheap,-2(r2)
+	jsr	pc,strcpy
+	inc	r0
+	br	1b
+2:
+	mov	$varheap,r1
+3:
+	cmp	r3,r0
+	bhis	4f
+	movb	(r3)+,(r1)+
+	br	3b
+4:
+	mov	r1,varp
+	mov	(sp)+,r3
+	mov	(sp)+,r2
+	mov	(sp)+,r0
 	rts	pc
 
 / r0: at the pointer to the variable whose name is r3 bytes at r2, or 0; r1: its value.
@@ -2196,6 +2280,8 @@ more:	.=.+2		/ the text is not complete
 bad:	.=.+2		/ or wrong
 lastst:	.=.+2		/ $?
 bgpid:	.=.+2		/ $!
+last:	.=.+2		/ the next command is this process's last
+chain:	.=.+2		/ && and || that were seen
 waitpid: .=.+2
 redirs:	.=.+2
 quoted:	.=.+2
@@ -2213,7 +2299,7 @@ dirent:	.=.+18.
 args:	.=.+[2*argsmax]
 vars:	.=.+[2*varsmax]
 inbuf:	.=.+512.
-varheap: .=.+2000.
+varheap: .=.+varmax
 heap:	.=.+heapmax
 text:	.=.+textmax+2
 	.text

@@ -257,6 +257,12 @@ ialloc:
 	br	1b
 2:
 	movb	$1,s.fmod(r2)
+	mov	r0,r1			/ a device had its number there
+	add	$i.addr,r1
+	mov	$26.,r3
+4:
+	clr	(r1)+
+	sob	r3,4b
 	clc
 9:
 	rts	pc

@@ -1,4 +1,4 @@
 	.text
 etext:
 	.bss
-end:	.=.+2
+end:

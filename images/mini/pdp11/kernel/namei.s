@@ -353,12 +353,6 @@ maknode:
 	mov	u.gid,i.gid(r2)
 	clr	i.size(r2)
 	clr	i.size+2(r2)
-	mov	r2,r0
-	add	$i.addr,r0
-	mov	$26.,r1
-3:
-	clr	(r0)+
-	sob	r1,3b
 	mov	r2,r0			/ the inode before the entry
 	jsr	pc,iupdat
 	mov	r2,r0

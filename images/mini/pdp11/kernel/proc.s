@@ -111,6 +111,7 @@ swtch:
 	spl	0
 	jsr	pc,sureg
 	mov	$1,r0
+	clc
 	rts	pc
 
 / Memory for images. What is in use is a list in no order; the first gap is taken.
@@ -508,10 +509,15 @@ eagain:
 	clr	r0
 	rts	pc
 
-/ fork: the parent goes on behind the next instruction, with the child's number.
+/ fork: the parent goes on behind the next instruction, with the child's number, or
+/ with an error.
 fork:
 	jsr	pc,newproc
-	bcs	9f
+	bcc	3f
+	add	$2,upc
+	sec
+	rts	pc
+3:
 	tst	r0
 	bne	1f
 	mov	p.pid(r1),ur0
@@ -525,7 +531,6 @@ fork:
 2:
 	clr	(r0)+
 	sob	r1,2b
-9:
 	rts	pc
 
 / exit: the status is the low byte of r0.
