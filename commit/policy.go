@@ -28,21 +28,13 @@ const (
 	// busyWrites is how many block writes of the guest make a commit due
 	// before its time.
 	busyWrites = 512
-	// idleInstructions is how many instructions without a block write need
-	// no commit yet: V7 with nothing to do takes as many in a third of a
-	// second, for its clock.
-	idleInstructions = 4000
-	// syncTries is how often a commit for the guest's sync is tried before
-	// sync returns without it.
-	syncTries = 5
+	// tries is how often a clone may fail to settle, before a commit that
+	// somebody waits for is made without regard to brackets.
+	tries = 5
+	// maxPause is the longest time, in intervals, between two tries.
+	maxPause = 9
 	// keptTimes is how many settling times are kept for the statistics.
 	keptTimes = 4096
-)
-
-// V7 system calls (sys/sysent.c).
-const (
-	sysUmount = 22
-	sysSync   = 36
 )
 
 // procPointer is the offset of u_procp in V7's user area, which stands at kernel
@@ -65,6 +57,7 @@ type Stats struct {
 	Prefixes  int `json:"prefixes"`  // of a guest that is not known
 	Unsettled int `json:"unsettled"` // did not settle in time; tried again
 	Unknown   int `json:"unknown"`   // V7 was not up
+	Cut       int `json:"cut"`       // commit points inside a bracket that did not end
 	Syncs     int `json:"syncs"`     // of the guest, that waited for their commit
 	Given     int `json:"given_up"`  // syncs that returned without one
 
@@ -86,22 +79,31 @@ type Committer struct {
 	settler *Settler
 	volumes map[kernel.Drive]Volume
 
-	last         time.Time // when the newest clone was taken
-	instructions uint64    // done by then
-	writes       uint64    // by the guest by then
+	last   time.Time // when the newest clone was taken
+	writes uint64    // by the guest by then
+	// traps counts the system calls since then. Without any, and without a
+	// block written, there is nothing to commit: nothing else changes a file
+	// system, but for processes that end, by what other processes call.
+	traps uint64
+	seen  operations
+	due   string // why a commit is due now; empty: none is
 
-	// syncs are the processes, by u_procp, that are in sync or umount.
+	// syncs are the processes, by u_procp, that are in sync.
 	syncs map[uint16]*waiter
 
-	mu      sync.Mutex    // protects what follows
-	running chan struct{} // closed when the commit under way is over; nil: none is
-	err     error         // of the newest commit, nil when it is durable
-	stats   Stats
+	// committed is what each volume holds; of the commit under way.
+	committed map[kernel.Drive]*block.Store
+
+	mu       sync.Mutex    // protects what follows
+	running  chan struct{} // closed when the commit under way is over; nil: none is
+	err      error         // of the newest commit, nil when it is durable
+	failures int           // how many in a row came to nothing
+	returned operations    // what it would have told
+	stats    Stats
 }
 
-// waiter is a process that is to return from a system call.
+// waiter is a process that is to return from sync.
 type waiter struct {
-	wait  bool // until the commit is durable
 	asked bool // a commit since it returned was started
 	done  bool // and is durable
 	tries int
@@ -119,7 +121,8 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 	if o.Settler == nil {
 		o.Settler = NewSettler()
 	}
-	c := &Committer{m: m, o: o, settler: o.Settler, volumes: volumes, syncs: map[uint16]*waiter{}}
+	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}}
+	c.SetVolumes(volumes)
 	c.last = o.Clock()
 	m.Attend = c.attend
 	m.Held = c.held
@@ -140,20 +143,35 @@ func (c *Committer) Stats() Stats {
 
 // attend starts a commit if one is due.
 func (c *Committer) attend() {
-	now := c.o.Clock()
-	since := now.Sub(c.last)
-	writes := c.guestWrites() - c.writes
-	if since < c.o.Interval && (writes < busyWrites || since < c.o.Interval/8) {
-		return
+	reason := c.due
+	if reason == "" {
+		since := c.o.Clock().Sub(c.last)
+		if since < c.o.Interval/8 {
+			return
+		}
+		failed := c.failed()
+		writes := c.guestWrites() - c.writes
+		switch {
+		case failed > 0 && since < c.o.Interval*time.Duration(1+min(failed, maxPause)):
+			return // what did not end may need some time
+		case writes >= busyWrites:
+			reason = "size"
+		case since < c.o.Interval || writes == 0 && c.traps == 0 && failed == 0:
+			return
+		default:
+			reason = "interval"
+		}
 	}
-	if writes == 0 && c.m.Instructions()-c.instructions < idleInstructions {
-		return
+	if c.start(reason, nil) {
+		c.due = ""
 	}
-	reason := "interval"
-	if since < c.o.Interval {
-		reason = "size"
-	}
-	c.start(reason, nil)
+}
+
+// failed returns how many commits in a row came to nothing.
+func (c *Committer) failed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failures
 }
 
 func (c *Committer) guestWrites() (n uint64) {
@@ -171,19 +189,22 @@ func (c *Committer) start(reason string, w *waiter) bool {
 	if c.running != nil {
 		return false
 	}
-	begin := c.o.Clock()
-	c.stats.Clones++
-	if err := c.settler.Clone(c.m); err != nil {
-		c.stats.LastErr, c.err = err, err
-		return false
-	}
-	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
-	c.last, c.instructions, c.writes = begin, c.m.Instructions(), c.guestWrites()
-	c.running = make(chan struct{})
 	if w != nil {
 		w.asked = true
 	}
-	go c.finish(reason, w)
+	begin := c.o.Clock()
+	c.stats.Clones++
+	if err := c.settler.Clone(c.m); err != nil {
+		c.end(nil, 0, err, w)
+		return true
+	}
+	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
+	c.seen.giveBack(c.returned)
+	ops := c.seen.take()
+	c.returned = operations{}
+	c.last, c.writes, c.traps = begin, c.guestWrites(), 0
+	c.running = make(chan struct{})
+	go c.finish(reason, ops, w)
 	return true
 }
 
@@ -195,17 +216,28 @@ func keep[T any](list []T, v T) []T {
 }
 
 // finish settles the clone, commits and waits until that is durable.
-func (c *Committer) finish(reason string, w *waiter) {
-	begin := time.Now()
+func (c *Committer) finish(reason string, ops operations, w *waiter) {
+	begin := c.o.Clock()
 	p, err := c.settler.Settle()
-	took := time.Since(begin)
+	took := c.o.Clock().Sub(begin)
 	if err == nil {
-		err = c.commit(p, reason)
+		err = c.commit(p, journaldev.Note{Reason: reason, Ops: ops.list, More: ops.more})
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err != nil {
+		c.returned = ops
+	}
+	c.end(p, took, err, w)
+	close(c.running)
+	c.running = nil
+}
+
+// end notes how a commit ended. c.mu is held.
+func (c *Committer) end(p *Point, took time.Duration, err error, w *waiter) {
+	unsettled := errors.As(err, new(*UnsettledError))
 	switch {
-	case errors.As(err, new(*UnsettledError)):
+	case unsettled:
 		c.stats.Unsettled++
 	case errors.Is(err, kernel.ErrUnknown):
 		c.stats.Unknown++
@@ -213,56 +245,93 @@ func (c *Committer) finish(reason string, w *waiter) {
 		c.stats.Settled++
 		c.stats.SettleTimes = keep(c.stats.SettleTimes, took)
 		c.stats.Instructions = keep(c.stats.Instructions, p.Instructions)
+		if c.settler.Unbracketed {
+			c.stats.Cut++
+		}
 	case err == nil:
 		c.stats.Prefixes++
 	}
+	c.settler.Unbracketed = false
 	c.err = err
-	if err != nil {
+	c.failures++
+	if err == nil {
+		c.failures = 0
+	} else {
 		c.stats.LastErr = err
 	}
-	if w != nil {
-		if w.tries++; err == nil {
-			w.done = true
-			c.stats.Syncs++
-		} else if !errors.As(err, new(*UnsettledError)) || w.tries >= syncTries {
-			w.done = true
-			c.stats.Given++
-		} else {
-			w.asked = false
-		}
+	if w == nil {
+		return
 	}
-	close(c.running)
-	c.running = nil
+	w.tries++
+	switch {
+	case err == nil:
+		w.done = true
+		c.stats.Syncs++
+	case unsettled && w.tries <= tries:
+		w.asked = false
+		c.settler.Unbracketed = w.tries == tries
+	default:
+		w.done = true
+		c.stats.Given++
+	}
 }
 
-// commit hands a commit point to the volumes and waits until it is durable.
-func (c *Committer) commit(p *Point, reason string) error {
-	var tickets []*journaldev.Ticket
+// commit hands a commit point to the volumes that it changes and waits until it is
+// durable.
+func (c *Committer) commit(p *Point, note journaldev.Note) error {
+	tickets := map[kernel.Drive]*journaldev.Ticket{}
 	var errs []error
 	for drive, v := range c.volumes {
 		state := p.Packs[drive]
-		if state == nil {
+		if state == nil || c.committed[drive] != nil && same(state, c.committed[drive]) {
 			continue
 		}
-		t, err := v.Commit(state, journaldev.Note{Reason: reason})
+		delete(c.committed, drive)
+		t, err := v.Commit(state, note)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
 			continue
 		}
-		tickets = append(tickets, t)
+		tickets[drive] = t
 	}
-	for _, t := range tickets {
-		errs = append(errs, t.Wait())
+	for drive, t := range tickets {
+		if err := t.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
+			continue
+		}
+		c.committed[drive] = p.Packs[drive]
 	}
 	return errors.Join(errs...)
 }
 
+// same says whether two states of a pack differ in nothing but swap space.
+func same(a, b *block.Store) bool {
+	layout := journaldev.Detect(a)
+	for n := range a.Diff(b) {
+		if !layout.Swap.Has(n) {
+			return false
+		}
+	}
+	return true
+}
+
 // Commit makes durable what the guest has done so far, and waits for that. The
-// machine must not run meanwhile.
+// machine must not run meanwhile: a bracket that does not end in the clone will not
+// end at all, and is cut.
 func (c *Committer) Commit(reason string) error {
 	c.wait()
 	c.start(reason, nil)
 	c.wait()
+	if errors.As(c.outcome(), new(*UnsettledError)) {
+		c.settler.Unbracketed = true
+		c.start(reason, nil)
+		c.wait()
+	}
+	return c.outcome()
+}
+
+// outcome returns the error of the newest commit.
+func (c *Committer) outcome() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
@@ -283,6 +352,7 @@ func (c *Committer) wait() {
 func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 	c.wait()
 	c.volumes = volumes
+	c.committed = map[kernel.Drive]*block.Store{}
 	c.writes = c.guestWrites()
 }
 
@@ -304,11 +374,23 @@ func (c *Committer) process() uint16 {
 
 // trap sees the guest's system calls.
 func (c *Committer) trap(code uint8) {
-	if code != sysSync && code != sysUmount {
-		return
+	c.traps++
+	call, _, _ := decode(c.m, code)
+	if syscalls[call].name != "" {
+		if k := c.settler.Kernel(); k != nil {
+			c.seen.see(c.m, k, code)
+		}
 	}
-	if p := c.process(); p != 0 {
-		c.syncs[p] = &waiter{wait: code == sysSync && c.o.SyncWaits}
+	switch call {
+	case callUmount:
+		c.due = "umount"
+	case callSync:
+		p := c.process()
+		if !c.o.SyncWaits || p == 0 {
+			c.due = "sync"
+			break
+		}
+		c.syncs[p] = &waiter{}
 		c.m.CPU.Hold = c.hold
 	}
 }
@@ -324,14 +406,10 @@ func (c *Committer) hold() bool {
 	c.mu.Lock()
 	done, asked := w.done, w.asked
 	c.mu.Unlock()
-	if !asked && !done {
-		reason := "sync"
-		if !w.wait {
-			reason = "call"
-		}
-		done = c.start(reason, w) && !w.wait
-	}
 	if !done {
+		if !asked {
+			c.start("sync", w)
+		}
 		return true
 	}
 	delete(c.syncs, p)
@@ -341,6 +419,13 @@ func (c *Committer) hold() bool {
 	return false
 }
 
+// over is a channel that is closed.
+var over = func() <-chan struct{} {
+	ch := make(chan struct{})
+	close(ch)
+	return ch
+}()
+
 // held tells a machine whose processor stands still what it waits for.
 func (c *Committer) held() <-chan struct{} {
 	if c.m.CPU.Mode != mmu.User || c.m.CPU.Waiting || c.syncs[c.process()] == nil {
@@ -348,5 +433,8 @@ func (c *Committer) held() <-chan struct{} {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.running == nil {
+		return over // hold knows more
+	}
 	return c.running
 }

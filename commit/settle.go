@@ -44,6 +44,8 @@ type Settler struct {
 	// instructions that a clone may take. They may be changed between two clones.
 	Programs []string
 	Limit    uint64
+	// Unbracketed takes commit points inside brackets too.
+	Unbracketed bool
 	// Parts are what a captured state consists of: all parts but in tests.
 	Parts kernel.Parts
 
@@ -133,6 +135,9 @@ func (s *Settler) Settle() (*Point, error) {
 	}
 
 	brackets := func() *kernel.Brackets {
+		if s.Unbracketed {
+			return nil
+		}
 		return &kernel.Brackets{Programs: s.Programs, PIDs: c.Brackets.PIDs()}
 	}
 	begin := c.Instructions()

@@ -1,0 +1,317 @@
+package commit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"v7em/block"
+	"v7em/journaldev"
+	"v7em/machine"
+	"v7em/rk"
+	"v7em/tests/guest"
+	"v7em/unix/fs"
+	"v7em/unix/kernel"
+)
+
+// testClock is a clock that a test moves.
+type testClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *testClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *testClock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// journal puts journals under packs of a running guest.
+type journal struct {
+	t       *testing.T
+	dir     string
+	volumes map[kernel.Drive]Volume
+	clock   testClock
+}
+
+func (j *journal) path(unit int) string { return filepath.Join(j.dir, fmt.Sprintf("rk%d.rk05", unit)) }
+
+// journaled gives the guest's root and /tmp journals.
+func journaled(t *testing.T, g *guest.Guest) *journal {
+	t.Helper()
+	j := &journal{t: t, dir: t.TempDir(), volumes: map[kernel.Drive]Volume{}}
+	j.clock.now = time.Unix(1e9, 0)
+	for _, unit := range []int{0, 7} {
+		disk := g.M.RK.Disk(unit)
+		image := make([]byte, disk.Blocks()*block.Size)
+		for n := range disk.Blocks() {
+			if err := disk.ReadBlock(n, image[n*block.Size:][:block.Size]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(j.path(unit), image, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		v, err := journaldev.OpenVolume(j.path(unit), journaldev.RK05, journaldev.VolumeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(v.Cut)
+		g.M.DetachRK(unit)
+		if err := g.M.AttachRK(unit, v); err != nil {
+			t.Fatal(err)
+		}
+		j.volumes[kernel.Drive{Controller: kernel.RK, Unit: unit}] = v
+	}
+	return j
+}
+
+// recovered returns the file system on a pack as it would be after a power cut.
+func (j *journal) recovered(unit int) *fs.FS {
+	j.t.Helper()
+	dir := j.t.TempDir()
+	image := filepath.Join(dir, "p")
+	for _, suffix := range []string{".journal", ""} { // what is brought home meanwhile is in both
+		data, err := os.ReadFile(j.path(unit) + suffix)
+		if err != nil {
+			j.t.Fatal(err)
+		}
+		if err := os.WriteFile(image+suffix, data, 0o666); err != nil {
+			j.t.Fatal(err)
+		}
+	}
+	if _, err := journaldev.Recover(image, false); err != nil {
+		j.t.Fatal(err)
+	}
+	data, err := os.ReadFile(image)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	dev := fs.MemOf(data)
+	if r := fs.Check(dev); !r.Clean() {
+		j.t.Errorf("rk%d: %v", unit, r.Problems)
+	}
+	f, err := fs.Open(dev)
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return f
+}
+
+func (j *journal) has(unit int, path string) bool {
+	j.t.Helper()
+	_, err := j.recovered(unit).Lookup(path)
+	return err == nil
+}
+
+func TestSyncWaits(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	j := journaled(t, g)
+	// The interval never ends.
+	c := NewCommitter(g.M, j.volumes, Options{SyncWaits: true, Clock: j.clock.Now})
+	defer c.Close()
+	for i := range 20 {
+		name := fmt.Sprintf("d%d", i)
+		// At the prompt, sync has returned.
+		if out := g.Run("mkdir /tmp/" + name + "; echo x >/tmp/" + name + "/f; sync"); out != "" {
+			t.Fatal(out)
+		}
+		if !j.has(7, "/"+name+"/f") {
+			t.Errorf("%s is lost, and sync had returned", name)
+		}
+	}
+	if s := c.Stats(); s.Syncs != 20 || s.Settled != 20 || s.Given != 0 || s.Unsettled != 0 {
+		t.Errorf("%+v", s)
+	}
+	g.Run("mkdir /tmp/last")
+	if j.has(7, "/last") {
+		t.Error("committed before its time")
+	}
+	if err := c.Commit("power off"); err != nil {
+		t.Fatal(err)
+	}
+	if !j.has(7, "/last") {
+		t.Error("lost though it was committed")
+	}
+}
+
+func TestSyncDoesNotWait(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	j := journaled(t, g)
+	c := NewCommitter(g.M, j.volumes, Options{Clock: j.clock.Now})
+	defer c.Close()
+	g.Run("mkdir /tmp/d; sync; ls -l /bin | sort >/dev/null")
+	c.wait()
+	if !j.has(7, "/d") {
+		t.Error("a sync starts no commit")
+	}
+	if s := c.Stats(); s.Syncs != 0 || s.Settled != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestInterval(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	j := journaled(t, g)
+	c := NewCommitter(g.M, j.volumes, Options{Interval: time.Second, Clock: j.clock.Now})
+	defer c.Close()
+	settled := func() int { c.wait(); return c.Stats().Settled }
+	for i := range 5 {
+		g.Run("echo x >/tmp/x; rm /tmp/x")
+		g.Wait(guest.Second) // the shell reads again
+		if got := settled(); got != i {
+			t.Fatalf("%d commits before the interval's end, want %d", got, i)
+		}
+		j.clock.add(time.Second)
+		c.attend()
+		if got := settled(); got != i+1 {
+			t.Fatalf("%d commits after the interval's end, want %d", got, i+1)
+		}
+	}
+	// Much is written, but not all at once.
+	g.Run("cp /bin/[a-m]* /tmp; rm /tmp/[a-m]*; cp /bin/[a-m]* /tmp; cp /bin/[n-z]* /tmp; rm /tmp/[a-z]*")
+	g.Wait(guest.Second)
+	if got := settled(); got != 5 {
+		t.Fatalf("%d commits though no time has passed, want 5", got)
+	}
+	j.clock.add(time.Second / 4)
+	c.attend()
+	if got := settled(); got != 6 {
+		t.Errorf("%d commits after many writes, want 6", got)
+	}
+	// V7 waits for input: there is nothing to commit.
+	for range 3 {
+		j.clock.add(time.Minute)
+		g.Wait(10 * guest.Second)
+		c.attend()
+	}
+	if got := settled(); got != 6 {
+		t.Fatalf("%d commits of an idle guest, want 6", got)
+	}
+}
+
+func TestUmountCommits(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	j := journaled(t, g)
+	c := NewCommitter(g.M, j.volumes, Options{Clock: j.clock.Now, SyncWaits: true})
+	defer c.Close()
+	g.Run("mkdir /tmp/d; /etc/umount /dev/rk7; ls -l /bin | sort >/dev/null")
+	c.wait()
+	if !j.has(7, "/d") {
+		t.Error("lost though it was unmounted")
+	}
+	if s := c.Stats(); s.Settled < 2 { // umount syncs first
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestGuestIsNotTouched runs the same commands with commits and without: the guest
+// comes out the same, to the last bit.
+func TestGuestIsNotTouched(t *testing.T) {
+	base := guest.Boot(t, guest.Options{Files: loops})
+	var machines []*machine.Machine
+	for _, committed := range []bool{false, true} {
+		g := base.Clone(t)
+		j := journaled(t, g)
+		if committed {
+			c := NewCommitter(g.M, j.volumes, Options{Interval: time.Millisecond, SyncWaits: true})
+			defer c.Close()
+			defer func() {
+				if s := c.Stats(); s.Settled < 10 || s.Syncs < 3 || s.Unknown > 0 || s.Given > 0 {
+					t.Errorf("%d settled, %d syncs, %d given up; %v", s.Settled, s.Syncs, s.Given, s.LastErr)
+				}
+			}()
+		}
+		setTiming(g.M, slow)
+		background(g, "sync /tmp/1", "dirs /usr/tmp/1", "pipes /tmp/2")
+		g.Wait(60 * guest.Second)
+		machines = append(machines, g.M)
+	}
+	a, b := machines[0], machines[1]
+	if !reflect.DeepEqual(a.State(), b.State()) || !reflect.DeepEqual(a.MMU.Mem, b.MMU.Mem) {
+		t.Error("the guest is another one with commits")
+	}
+	for unit := range rk.Drives {
+		x, y := a.RK.Disk(unit).(machine.Snapshotter).Snapshot(), b.RK.Disk(unit).(machine.Snapshotter).Snapshot()
+		for n := range x.Diff(y) {
+			t.Errorf("rk%d: block %d differs", unit, n)
+		}
+	}
+}
+
+// TestStuckBracket has a mkdir that never ends: commits wait for it, but sync and
+// power off do not for ever.
+func TestStuckBracket(t *testing.T) {
+	g := guest.Boot(t, guest.Options{Files: map[string]string{
+		"/tmp/mkdir.c": "main(){creat(\"/tmp/begun\",0666);for(;;);}\n",
+	}})
+	j := journaled(t, g)
+	s := NewSettler()
+	s.Limit = 300_000
+	c := NewCommitter(g.M, j.volumes, Options{SyncWaits: true, Clock: j.clock.Now, Settler: s})
+	defer c.Close()
+	g.Run("cd /tmp; mkdir x; cc -o x/mkdir mkdir.c; x/mkdir & sleep 2")
+	for range 30 {
+		j.clock.add(DefaultInterval)
+		g.Wait(guest.Second / 10)
+		c.wait()
+	}
+	before := c.Stats()
+	if before.Unsettled < 3 || before.Unsettled > 10 || !strings.Contains(before.LastErr.Error(), "mkdir") {
+		t.Errorf("%d tries in 30 intervals: %v", before.Unsettled, before.LastErr)
+	}
+	g.Run("echo x >/tmp/y; sync")
+	if !j.has(7, "/y") {
+		t.Error("sync has returned, and it is lost")
+	}
+	after := c.Stats()
+	if after.Syncs != 1 || after.Cut != 1 || after.Given != 0 || after.Unsettled != before.Unsettled+tries {
+		t.Errorf("%+v", after)
+	}
+	g.Run("echo x >/tmp/z")
+	if err := c.Commit("power off"); err != nil || !j.has(7, "/z") {
+		t.Errorf("%v, or lost", err)
+	}
+	g.Run("kill -9 $!; echo x >/tmp/q; sync")
+	if got := c.Stats(); got.Cut != 2 || !j.has(7, "/q") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestNotes looks at what the journal tells of the commits.
+func TestNotes(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	j := journaled(t, g)
+	c := NewCommitter(g.M, j.volumes, Options{SyncWaits: true, Clock: j.clock.Now})
+	defer c.Close()
+	g.Run("sync") // V7 becomes known
+	g.Run("mkdir /tmp/d; sync")
+	if err := c.Commit("power off"); err != nil {
+		t.Fatal(err)
+	}
+	log, err := journaldev.ReadLog(j.path(7))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []string
+	for tr := range log.Transactions(false) {
+		for _, op := range tr.Note.Ops {
+			calls = append(calls, op.Program+" "+op.Call+" "+op.Path)
+		}
+	}
+	want := []string{"mkdir mknod /tmp/d", "mkdir chown /tmp/d", "mkdir link /tmp/d /tmp/d/.", "mkdir link /tmp/. /tmp/d/.."}
+	if !reflect.DeepEqual(calls, want) {
+		t.Errorf("got  %q\nwant %q", calls, want)
+	}
+}
