@@ -60,6 +60,10 @@ func (e *ChecksumError) Error() string {
 	return s
 }
 
+// ErrNoDistribution is wrapped when no mirror has given the distribution, as without a
+// network.
+var ErrNoDistribution = errors.New("cannot download the V7 distribution")
+
 // Finder finds the distribution: a file that the user named, or the one in the
 // cache, which is downloaded when it is missing.
 type Finder struct {
@@ -98,7 +102,7 @@ func (f *Finder) Find(ctx context.Context) (string, error) {
 		}
 		last = err
 	}
-	return "", fmt.Errorf("cannot download the V7 distribution (%w): get %s by other means and name it with --dist FILE or $V7EM_DIST", last, distPath)
+	return "", fmt.Errorf("%w (%w): get %s by other means and name it with --dist FILE or $V7EM_DIST", ErrNoDistribution, last, distPath)
 }
 
 // verify checks length and checksum of a file.

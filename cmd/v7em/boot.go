@@ -27,7 +27,8 @@ func bootCommand() *cobra.Command {
 		Use:   "boot",
 		Short: "Boot V7 on this terminal (the default)",
 		Long: `Boot starts V7 on this terminal and takes it to multi-user operation; log in as root,
-with the password root. Where no machine is installed it installs one first.
+with the password root. Where no machine is installed it installs one first, or boots
+mini, a small system of our own, when there is no copy of V7 to be had.
 
 Backspace erases a character, ^U the line, ^C interrupts, and # and @ are ordinary
 characters. V7 itself has #, @ and DEL for the first three: with --plain-keys all keys
@@ -39,6 +40,7 @@ daylight saving rules of its day, which ended in 2006.`,
   v7em boot --single --plain-keys
   v7em boot --model 45 --memory 256K
   v7em boot --disk rp
+  v7em boot --guest mini
   v7em boot --dir ~/v7 --save state; v7em boot --dir ~/v7 --restore state`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,6 +51,7 @@ daylight saving rules of its day, which ended in 2006.`,
 	f := cmd.Flags()
 	o.machineFlags.add(f)
 	o.keepFlags.add(f)
+	o.guestFlags.add(f)
 	f.BoolVar(&o.single, "single", false, "stay in single-user operation")
 	f.StringVar(&o.kernel, "kernel", "", "the `name` of the kernel in the root directory (default: unix)")
 	f.BoolVar(&o.plain, "plain-keys", false, "leave the terminal's keys alone (default: v7em.conf, or no)")
@@ -59,6 +62,7 @@ daylight saving rules of its day, which ended in 2006.`,
 
 type bootOptions struct {
 	machineFlags
+	guestFlags
 	keepFlags
 	single, plain, setKeys bool
 	kernel                 string
@@ -73,7 +77,7 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	if o.restore != "" && (o.model != 0 || o.memory != "" || o.single || o.kernel != "") {
 		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do not apply")
 	}
-	if err := o.keepFlags.check(); err != nil {
+	if err := errors.Join(o.keepFlags.check(), o.guestFlags.check()); err != nil {
 		return err
 	}
 	ctx := cmd.Context()
@@ -81,9 +85,11 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := ensureInstalled(ctx, dir, cmd.ErrOrStderr()); err != nil {
+	dir, isMini, err := o.prepare(ctx, dir, cmd.ErrOrStderr())
+	if err != nil {
 		return err
 	}
+	o.single = o.single || isMini // mini has one user
 	c, err := o.config(dir)
 	if err != nil {
 		return err

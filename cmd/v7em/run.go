@@ -29,7 +29,8 @@ The commands have nothing on their standard input.`,
 		Example: `  v7em run 'who; date; df'
   v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
   v7em run --get /usr/man/man1/ed.1:ed.1 true
-  v7em run --timeout 1m <script.sh`,
+  v7em run --timeout 1m <script.sh
+  v7em run --guest mini 'mkdir a; ls'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			commands := strings.Join(args, " ")
 			if len(args) == 0 {
@@ -47,6 +48,7 @@ The commands have nothing on their standard input.`,
 	}
 	o.machineFlags.add(cmd.Flags())
 	o.keepFlags.add(cmd.Flags())
+	o.guestFlags.add(cmd.Flags())
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "give up after this long (30s, 5m); 0: never")
 	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file in first: `HOST:GUEST` (may be repeated)")
 	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
@@ -55,6 +57,7 @@ The commands have nothing on their standard input.`,
 
 type runOptions struct {
 	machineFlags
+	guestFlags
 	keepFlags
 	timeout  time.Duration
 	put, get []string
@@ -93,7 +96,7 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := o.keepFlags.check(); err != nil {
+	if err := errors.Join(o.keepFlags.check(), o.guestFlags.check()); err != nil {
 		return err
 	}
 	if o.timeout < 0 {
@@ -109,7 +112,8 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := ensureInstalled(ctx, dir, cmd.ErrOrStderr()); err != nil {
+	dir, _, err = o.prepare(ctx, dir, cmd.ErrOrStderr())
+	if err != nil {
 		return err
 	}
 	c, err := o.config(dir)

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"v7em/images"
+	"v7em/images/mini"
+)
+
+// TestMiniGuest runs the embedded guest, with and without a journal, and checks its pack.
+func TestMiniGuest(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		args   []string
+		stdout string
+		status int
+	}{
+		{[]string{"mkdir a; ls / | wc"}, "      9      9      39 \n", 0},
+		{[]string{"--journal=off", "mkdir a/b && cd a && pwd; exit 3"}, "/a\n", 3},
+		{[]string{"--model", "45", "--journal=write-through", "rmdir a/b a; ls a 2>&1; sync"}, "ls: a: no such file or directory\n", 0},
+		{[]string{"for i in 1 2 3 4 5; do mkdir d$i; mkdir d$i/e; done; rmdir d1/e d1; echo d*"}, "d2 d3 d4 d5\n", 0},
+	} {
+		args := append([]string{"run", "--dir", dir, "--guest", "mini"}, tt.args...)
+		stdout, stderr, status := v7em("", args...)
+		if strings.Join(strings.Fields(stdout), " ") != strings.Join(strings.Fields(tt.stdout), " ") || stderr != "" || status != tt.status {
+			t.Errorf("%v: %q, %q, status %d", tt.args, stdout, stderr, status)
+		}
+		pack := filepath.Join(mini.Dir(dir), images.RK().PackFile(0))
+		if stdout, stderr, status := v7em("", "fs", "check", pack); status != 0 || !strings.Contains(stdout, "clean") {
+			t.Errorf("after %v: %s%s", tt.args, stdout, stderr)
+		}
+	}
+	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v8", "ls"); status != 2 || !strings.Contains(stderr, "want v7 or mini") {
+		t.Errorf("a guest that there is not: %q, status %d", stderr, status)
+	}
+}
+
+// TestMiniWithoutDistribution: with no copy of V7 and no network the guest is mini, and
+// one line says why.
+func TestMiniWithoutDistribution(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "m")
+	t.Setenv("V7EM_DIST", "")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	defer func(m []string) { images.Mirrors = m }(images.Mirrors)
+	images.Mirrors = []string{"http://127.0.0.1:1/"}
+	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v7", "echo x"); status != 1 || !strings.Contains(stderr, "cannot download") {
+		t.Errorf("v7: %q, status %d", stderr, status)
+	}
+	for _, want := range []string{"cannot download", "v7em install makes the disks of V7"} {
+		stdout, stderr, status := v7em("", "run", "--dir", dir, "echo x")
+		if stdout != "x\n" || status != 0 || !strings.Contains(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q, %q, status %d", stdout, stderr, status)
+		}
+	}
+	if images.Installed(dir) {
+		t.Error("V7 counts as installed")
+	}
+	if _, err := os.Stat(filepath.Join(mini.Dir(dir), "rk0.rk05")); err != nil {
+		t.Error(err)
+	}
+}
