@@ -18,10 +18,10 @@ func TestMiniGuest(t *testing.T) {
 		stdout string
 		status int
 	}{
-		{[]string{"mkdir a; ls / | wc"}, "      9      9      39 \n", 0},
+		{[]string{"mkdir a; ls / | wc"}, "9 9 38\n", 0},
 		{[]string{"--journal=off", "mkdir a/b && cd a && pwd; exit 3"}, "/a\n", 3},
 		{[]string{"--model", "45", "--journal=write-through", "rmdir a/b a; ls a 2>&1; sync"}, "ls: a: no such file or directory\n", 0},
-		{[]string{"for i in 1 2 3 4 5; do mkdir d$i; mkdir d$i/e; done; rmdir d1/e d1; echo d*"}, "d2 d3 d4 d5\n", 0},
+		{[]string{"for i in 1 2 3 4 5; do mkdir d$i; mkdir d$i/e; done; rmdir d1/e d1; echo d[0-9]"}, "d2 d3 d4 d5\n", 0},
 	} {
 		args := append([]string{"run", "--dir", dir, "--guest", "mini"}, tt.args...)
 		stdout, stderr, status := v7em("", args...)
