@@ -1,0 +1,399 @@
+package crash
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"v7em/block"
+	"v7em/images"
+	"v7em/journaldev"
+	"v7em/machine"
+	"v7em/tests/guest"
+	"v7em/unix/fs"
+	"v7em/unix/fs/fstest"
+)
+
+var (
+	long  = flag.Bool("long", false, "cut the power ten times as often")
+	kills = flag.Int("kills", 0, "how often TestKill kills v7em (default 20, or 200 with -long)")
+	seed  = flag.Uint64("seed", 1, "of what is random")
+)
+
+// rounds are those of the script of TestKill.
+const rounds = 8
+
+// volumes are the directories that the script works in, and where they are.
+var volumes = []struct{ dir, pack, at string }{
+	{"/w", "rk0", "/w"},
+	{"/usr/tmp/w", "rk1", "/tmp/w"},
+	{"/usr/src/w", "rk5", "/w"},
+	{"/tmp/w", "rk7", "/w"},
+}
+
+// script makes and removes over 200 directories, copies, links, renames and removes
+// files on four packs and fills a fifth. In each round some things are made to
+// stay and others that the next round takes away. It tells of every sync that has
+// returned.
+func script() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	var dirs []string
+	for _, v := range volumes {
+		dirs = append(dirs, v.dir)
+	}
+	each := "for v in " + strings.Join(dirs, " ") + "; do"
+	line("%s rm -rf $v; mkdir $v; done", each)
+	line("rm -rf /usr/src/cmd/w; mkdir /usr/src/cmd/w")
+	line("sync; echo synced 0")
+	for r := 1; r <= rounds; r++ {
+		line("%s cd $v", each)
+		line("mkdir a.%[1]d b.%[1]d b.%[1]d/x c.%[1]d d.%[1]d e.%[1]d f.%[1]d", r)
+		line("cp /bin/ed ed.%[1]d; ln ed.%[1]d lk.%[1]d; mv ed.%[1]d mv.%[1]d", r)
+		line("echo %[1]d >a.%[1]d/f; mv a.%[1]d/f kp.%[1]d; cp /bin/cat t.%[1]d; mv b.%[1]d m.%[1]d; echo %[1]d >>log", r)
+		line("done")
+		line("sync; echo synced %d", r)
+		line("%s cd $v", each)
+		line("rmdir a.%[1]d m.%[1]d/x m.%[1]d c.%[1]d d.%[1]d e.%[1]d f.%[1]d; rm t.%[1]d mv.%[1]d", r)
+		line("done")
+		if r%3 == 0 { // there is room for one
+			line("cd /usr/src/cmd/w; cp /unix 1; cp /unix 2; cp /unix 3; ls -l 1 2; rm 1 2 3")
+		}
+	}
+	line("sync; echo synced %d", rounds+1)
+	return b.String()
+}
+
+// v7em is the program under test with a machine that it has installed.
+type v7em struct {
+	t   *testing.T
+	exe string
+	dir string
+}
+
+func build(t *testing.T) *v7em {
+	t.Helper()
+	guest.Dist(t)
+	tmp := t.TempDir()
+	v := &v7em{t, filepath.Join(tmp, "v7em"), filepath.Join(tmp, "machine")}
+	if out, err := exec.Command("go", "build", "-o", v.exe, "v7em/cmd/v7em").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	v.run("install", "--dir", v.dir)
+	return v
+}
+
+// run runs a command that must work and returns what it prints.
+func (v *v7em) run(args ...string) string {
+	v.t.Helper()
+	out, err := exec.Command(v.exe, args...).CombinedOutput()
+	if err != nil {
+		v.t.Fatalf("v7em %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func (v *v7em) pack(unit int) string { return filepath.Join(v.dir, images.RK().PackFile(unit)) }
+
+// output collects what a process prints and tells of its lines.
+type output struct {
+	mu    sync.Mutex
+	b     bytes.Buffer
+	until string
+	seen  chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.b.Write(p)
+	if o.until != "" && strings.Contains(o.b.String(), o.until) {
+		o.until = ""
+		close(o.seen)
+	}
+	return len(p), nil
+}
+
+// killed runs the script and kills v7em some time after it has printed a line, "" for
+// its start. ended says that the script came to its end before.
+func (v *v7em) killed(after string, wait time.Duration, flags ...string) (stdout, stderr string, ended bool) {
+	v.t.Helper()
+	out, errs := &output{until: after, seen: make(chan struct{})}, new(bytes.Buffer)
+	if after == "" {
+		close(out.seen)
+	}
+	cmd := exec.Command(v.exe, append([]string{"run", "--dir", v.dir}, flags...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(script()), out, errs
+	if err := cmd.Start(); err != nil {
+		v.t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() { cmd.Wait(); close(over) }()
+	select {
+	case <-out.seen:
+		select {
+		case <-time.After(wait):
+		case <-over:
+		}
+	case <-over:
+	}
+	cmd.Process.Kill()
+	<-over
+	return out.b.String(), errs.String(), cmd.ProcessState.Exited()
+}
+
+// marker returns the last sync that has returned, -1 for none.
+func marker(out string) int {
+	last := -1
+	for line := range strings.Lines(out) {
+		if n, ok := strings.CutPrefix(line, "synced "); ok && strings.HasSuffix(n, "\n") {
+			if k, err := strconv.Atoi(strings.TrimSpace(n)); err == nil {
+				last = k
+			}
+		}
+	}
+	return last
+}
+
+// present checks that what was done before a sync is there.
+func present(stores []*block.Store, synced int, ed []byte) (wrong []string) {
+	if synced < 0 {
+		return nil
+	}
+	for _, vol := range volumes {
+		bad := func(format string, args ...any) {
+			wrong = append(wrong, fmt.Sprintf("%s, synced %d: ", vol.dir, synced)+fmt.Sprintf(format, args...))
+		}
+		v, err := fs.Open(stores[vol.pack[2]-'0'])
+		if err != nil {
+			bad("%v", err)
+			continue
+		}
+		if _, err := v.Lookup(vol.at); err != nil {
+			bad("%v", err)
+			continue
+		}
+		read := func(name string) []byte {
+			f, err := v.Open(vol.at + "/" + name)
+			if err != nil {
+				return nil
+			}
+			b, _ := io.ReadAll(f)
+			return b
+		}
+		var log string
+		for r := 1; r <= min(synced, rounds); r++ {
+			log += fmt.Sprintf("%d\n", r)
+			if !bytes.Equal(read(fmt.Sprintf("lk.%d", r)), ed) {
+				bad("lk.%d is not what was copied", r)
+			}
+			if got := string(read(fmt.Sprintf("kp.%d", r))); got != fmt.Sprintf("%d\n", r) {
+				bad("kp.%d has %q", r, got)
+			}
+			if r == synced {
+				break // what the next round removes may be there or not
+			}
+			if st, err := v.Lookup(fmt.Sprintf("%s/lk.%d", vol.at, r)); err != nil || st.Nlink != 1 {
+				bad("lk.%d has %d links: %v", r, st.Nlink, err)
+			}
+			for _, gone := range []string{"a", "b", "m", "c", "d", "e", "f", "t", "ed", "mv"} {
+				if _, err := v.Lookup(fmt.Sprintf("%s/%s.%d", vol.at, gone, r)); err == nil {
+					bad("%s.%d is back", gone, r)
+				}
+			}
+		}
+		if got := string(read("log")); !strings.HasPrefix(got, log) {
+			bad("the log has %q", got)
+		}
+	}
+	return wrong
+}
+
+// look returns the packs as recovery leaves them.
+func (v *v7em) look() (stores []*block.Store, recovered int) {
+	v.t.Helper()
+	for unit := range images.RK().Units {
+		s, r, err := journaldev.Look(v.pack(unit))
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if r.Damaged > 0 || r.Changed || r.Forced {
+			v.t.Errorf("%s: %v", v.pack(unit), r)
+		}
+		recovered += r.Count
+		stores = append(stores, s)
+	}
+	return stores, recovered
+}
+
+// judge boots V7 from packs and has its own icheck and dcheck judge all of them.
+func judge(t *testing.T, stores []*block.Store, model machine.Model) {
+	t.Helper()
+	d := &images.Drives{Set: images.RK()}
+	for _, s := range stores {
+		d.Disks = append(d.Disks, machine.MemDisk{Store: s.Clone()})
+	}
+	g := guest.PowerOn(t, guest.Options{Packs: d, Machine: machine.Config{Model: model}})
+	g.Shell()
+	g.Run("PATH=:/bin")
+	for i := range stores {
+		// The root too, once more in a drive of its own: the running one changes.
+		unit, s := i, stores[i]
+		if i == 0 {
+			continue
+		}
+		opinion(t, g, unit, s)
+	}
+	var image bytes.Buffer
+	var b [block.Size]byte
+	for n := range stores[0].Blocks() {
+		stores[0].ReadBlock(n, b[:])
+		image.Write(b[:])
+	}
+	last := len(stores) - 1
+	h := g.Clone(t)
+	h.Insert(last, image.Bytes())
+	opinion(t, h, last, stores[0])
+}
+
+// opinion compares what V7 says of a pack in a drive with what we say.
+func opinion(t *testing.T, g *guest.Guest, unit int, s *block.Store) {
+	t.Helper()
+	ic, dc := g.Run(fmt.Sprintf("icheck /dev/rrk%d", unit)), g.Run(fmt.Sprintf("dcheck /dev/rrk%d", unit))
+	if diff := fstest.Compare(fs.Check(s), ic, dc); len(diff) > 0 {
+		t.Errorf("rk%d: V7 does not agree: %q", unit, diff)
+	}
+	if c, err := fstest.ParseIcheck(ic); err != nil || !c.Clean() || !fstest.ParseDcheck(dc).Clean() {
+		t.Errorf("rk%d: V7 finds something: %q %q", unit, ic, dc)
+	}
+}
+
+// ways are the options of the runs that are killed.
+var ways = [][]string{
+	nil,
+	{"--data", "ordered"},
+	{"--sync", "msync"},
+	nil,
+	{"--sync", "fsync", "--commit-interval", "20ms"},
+	{"--model", "45", "--memory", "256K"},
+	{"--data", "ordered", "--sync", "msync", "--commit-interval", "5ms"},
+	{"--sync", "none", "--journal-size", "262144"},
+	{"--model", "45", "--memory", "256K", "--data", "ordered", "--sync", "fsync"},
+	{"--sync-waits=false", "--commit-interval", "10ms"},
+}
+
+// TestKill kills v7em at random moments while V7 is at work, each time on the packs
+// that the last time has left.
+func TestKill(t *testing.T) {
+	v := build(t)
+	want := *kills
+	if want == 0 {
+		want = 20
+		if *long {
+			want = 200
+		}
+	}
+	ed := []byte(nil)
+	{
+		s, _ := v.look()
+		f, err := fs.Open(s[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := f.Open("/bin/ed")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ed, err = io.ReadAll(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := time.Now()
+	out := v.run("run", "--dir", v.dir, script())
+	if marker(out) != rounds+1 || strings.Count(out, "50946") != 2 || !strings.Contains(out, "cp: ") {
+		t.Fatalf("the script, in peace, prints\n%s", out)
+	}
+	stores, _ := v.look()
+	if wrong := present(stores, rounds+1, ed); wrong != nil {
+		t.Fatalf("after the script, in peace: %q", wrong)
+	}
+	if wrong := present(stores[:], rounds, ed[1:]); wrong == nil {
+		t.Fatal("a wrong file is not noticed")
+	}
+	round := time.Since(begin) / rounds
+
+	rnd := rand.New(rand.NewPCG(*seed, 17))
+	recovered, synced, done := 0, 0, 0
+	for i := 0; done < want; i++ {
+		if i > 3*want {
+			t.Fatalf("of %d runs only %d could be killed in time", i, done)
+		}
+		way := ways[i%len(ways)]
+		after := ""
+		if n := rnd.IntN(rounds + 2); n > 0 {
+			after = fmt.Sprintf("synced %d\n", n-1)
+		}
+		out, errs, ended := v.killed(after, time.Duration(rnd.Int64N(int64(round))), way...)
+		if ended {
+			if marker(out) != rounds+1 {
+				t.Fatalf("%v: %s%s", way, out, errs)
+			}
+			continue
+		}
+		done++
+		stores, n := v.look()
+		recovered += n
+		m := marker(out)
+		synced = max(synced, m)
+		for unit, s := range stores {
+			if r := fs.Check(s); !r.Clean() {
+				t.Errorf("kill %d, %v, synced %d: rk%d: %v", i, way, m, unit, r.Problems)
+			}
+		}
+		// Without --sync-waits nothing is promised to the script.
+		if !slices.Contains(way, "--sync-waits=false") {
+			if wrong := present(stores, m, ed); wrong != nil {
+				t.Errorf("kill %d, %v: %q", i, way, wrong)
+			}
+		}
+		if done%4 == 0 { // v7em itself, by hand, and the rest by the next start
+			for unit := range stores {
+				v.run("fs", "check", v.pack(unit))
+				if unit%2 == 0 {
+					v.run("journal", "recover", v.pack(unit))
+				}
+			}
+			after, _ := v.look()
+			for unit, s := range after {
+				for n := range s.Diff(stores[unit]) {
+					t.Fatalf("kill %d: recovery and reading through the journal differ in block %d of rk%d", i, n, unit)
+				}
+			}
+		}
+		model := machine.Model(0)
+		if slices.Contains(way, "--model") {
+			model = machine.PDP1145
+		}
+		judge(t, stores, model)
+		if t.Failed() {
+			t.Fatalf("after %d kills", done)
+		}
+	}
+	t.Logf("%d kills, %d transactions were recovered", done, recovered)
+	if recovered == 0 {
+		t.Error("there was never anything to recover: the kills come at the wrong moments")
+	}
+	if synced < rounds/2 {
+		t.Errorf("no run came further than sync %d", synced)
+	}
+}
