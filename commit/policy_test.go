@@ -121,7 +121,8 @@ func TestSyncWaits(t *testing.T) {
 	// The interval never ends.
 	c := NewCommitter(g.M, j.volumes, Options{SyncWaits: true, Clock: j.clock.Now})
 	defer c.Close()
-	for i := range 20 {
+	const n = 8
+	for i := range n {
 		name := fmt.Sprintf("d%d", i)
 		// At the prompt, sync has returned.
 		if out := g.Run("mkdir /tmp/" + name + "; echo x >/tmp/" + name + "/f; sync"); out != "" {
@@ -131,7 +132,7 @@ func TestSyncWaits(t *testing.T) {
 			t.Errorf("%s is lost, and sync had returned", name)
 		}
 	}
-	if s := c.Stats(); s.Syncs != 20 || s.Settled != 20 || s.Given != 0 || s.Unsettled != 0 {
+	if s := c.Stats(); s.Syncs != n || s.Settled != n || s.Given != 0 || s.Unsettled != 0 {
 		t.Errorf("%+v", s)
 	}
 	g.Run("mkdir /tmp/last")
