@@ -147,7 +147,7 @@ func (r *Report) once(ctx context.Context, dir string, e Engine, progress func(e
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := copyPacks(tmp, dir); err != nil {
+	if err := copyPacks(tmp, dir, Tasks); err != nil {
 		return err
 	}
 	note := func(i int, d time.Duration) {
@@ -208,9 +208,9 @@ func prepare(ctx context.Context, g Guest) error {
 	return nil
 }
 
-// copyPacks copies the packs of a machine's directory and puts the tasks'
-// scripts on the copies.
-func copyPacks(to, from string) error {
+// copyPacks copies the packs of a machine's directory and puts the scripts of tasks
+// on the copies.
+func copyPacks(to, from string, tasks []Task) error {
 	packs, err := filepath.Glob(filepath.Join(from, "rk[0-7].rk05"))
 	if err != nil || len(packs) == 0 {
 		return fmt.Errorf("no RK05 packs in %s: run v7em install", from)
@@ -237,7 +237,7 @@ func copyPacks(to, from string) error {
 		err = tree.Put("/bench.mount", strings.NewReader(mount.String()), fs.Attr{Perm: 0o644})
 	}
 	if err == nil {
-		for i, t := range Tasks {
+		for i, t := range tasks {
 			for letter, text := range map[string]string{"p": t.Prepare, "t": t.Script} {
 				name := fmt.Sprintf("/bench.%s%d", letter, i)
 				if err = tree.Put(name, strings.NewReader(text+"\n"), fs.Attr{Perm: 0o644}); err != nil {

@@ -112,7 +112,7 @@ func TestFailureIsNoticed(t *testing.T) {
 		t.Skip("boots V7: left out with -short")
 	}
 	tmp := t.TempDir()
-	if err := copyPacks(tmp, install(t)); err != nil {
+	if err := copyPacks(tmp, install(t), Tasks); err != nil {
 		t.Fatal(err)
 	}
 	g, _, err := Here{machine.Config{}}.Boot(t.Context(), tmp)

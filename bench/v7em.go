@@ -37,20 +37,24 @@ func (e Here) Boot(ctx context.Context, dir string) (Guest, time.Duration, error
 		return nil, 0, err
 	}
 	g := &here{packs: packs}
-	d, err := g.boot(ctx, e.Config)
+	d, err := g.boot(ctx, e.Config, nil)
 	if err != nil {
 		return nil, 0, errors.Join(err, packs.Close())
 	}
 	return g, d, nil
 }
 
-func (g *here) boot(ctx context.Context, cfg machine.Config) (time.Duration, error) {
+// boot switches a machine with the packs on. ready, if not nil, gets it before that.
+func (g *here) boot(ctx context.Context, cfg machine.Config, ready func(*machine.Machine)) (time.Duration, error) {
 	m, err := machine.New(cfg)
 	if err != nil {
 		return 0, err
 	}
 	if err := g.packs.Attach(m); err != nil {
 		return 0, err
+	}
+	if ready != nil {
+		ready(m)
 	}
 	g.session = console.New(m)
 	start := time.Now()

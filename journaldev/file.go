@@ -68,6 +68,10 @@ func openMethod(f *os.File, m SyncMethod) (File, error) {
 	return nil, fmt.Errorf("%q is no way to sync", m)
 }
 
+// NewFile returns f, which is open for reading and writing, as a File that is synced
+// by the method; empty is fdatasync. Closing the File closes f.
+func NewFile(f *os.File, m SyncMethod) (File, error) { return openMethod(f, m) }
+
 // osFile is a file that is synced by fsync, on macOS by F_FULLFSYNC (package os
 // does that), which also gets the drive's own cache.
 type osFile struct{ *os.File }

@@ -25,10 +25,14 @@ func (f *machineFlags) addDir(fs *pflag.FlagSet) {
 	fs.StringVar(&f.dir, "dir", "", "the machine's directory (default: $V7EM_DIR, or v7em in your data directory)")
 }
 
-func (f *machineFlags) add(fs *pflag.FlagSet) {
+func (f *machineFlags) addHardware(fs *pflag.FlagSet) {
 	f.addDir(fs)
 	fs.IntVar(&f.model, "model", 0, "the PDP-11: 70 or 45 (default: v7em.conf, or 70)")
 	fs.StringVar(&f.memory, "memory", "", "its memory, such as 256K or 2M (default: v7em.conf, or 2M; 256K for a 45)")
+}
+
+func (f *machineFlags) add(fs *pflag.FlagSet) {
+	f.addHardware(fs)
 	fs.StringVar(&f.disk, "disk", "", "boot from the RK05 packs (rk) or the RP03 pack (rp) (default: v7em.conf, or rk)")
 }
 
