@@ -14,7 +14,6 @@ import (
 // it captures while several loops run are clean.
 func TestKernelView(t *testing.T) {
 	g := start(t, machine.Config{})
-	g.expect("# ")
 	for i, loop := range loads {
 		g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; while true; do %s; done) >out%d 2>&1 &", i, i, loop, i))
 	}

@@ -17,8 +17,8 @@ import (
 
 var then = time.Date(1979, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// guest is a machine that runs mini.
-type guest struct {
+// small is a machine that runs mini.
+type small struct {
 	t    *testing.T
 	m    *machine.Machine
 	c    *console.Session
@@ -26,13 +26,14 @@ type guest struct {
 	out  []byte
 }
 
-func start(t *testing.T, cfg machine.Config) *guest {
+// off makes the machine, with a new pack in its drive, and leaves it off.
+func off(t *testing.T, cfg machine.Config) *small {
 	t.Helper()
 	image, err := Pack(then)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guest{t: t, disk: block.NewStore(PackBlocks)}
+	g := &small{t: t, disk: block.NewStore(PackBlocks)}
 	if err := g.disk.Load(bytes.NewReader(image)); err != nil {
 		t.Fatal(err)
 	}
@@ -44,15 +45,28 @@ func start(t *testing.T, cfg machine.Config) *guest {
 	}
 	g.c = console.New(g.m)
 	g.c.Echo = func(c byte) { g.out = append(g.out, c) }
-	if err := g.m.Boot("rk", 0); err != nil {
-		t.Fatal(err)
-	}
-	g.expect("boot: ")
-	g.c.Type("\r")
 	return g
 }
 
-func (g *guest) expect(text string) {
+// on boots it and waits for the prompt.
+func (g *small) on() {
+	g.t.Helper()
+	if err := g.m.Boot("rk", 0); err != nil {
+		g.t.Fatal(err)
+	}
+	g.expect("boot: ")
+	g.c.Type("\r")
+	g.expect("# ")
+}
+
+func start(t *testing.T, cfg machine.Config) *small {
+	t.Helper()
+	g := off(t, cfg)
+	g.on()
+	return g
+}
+
+func (g *small) expect(text string) {
 	g.t.Helper()
 	if _, err := g.c.Expect(context.Background(), 60*console.Second, text); err != nil {
 		g.t.Fatalf("%v\n%s\nPC %06o PSW %06o R %06o\n%s", err, g.out, g.m.CPU.R[7], g.m.CPU.PSW(), g.m.CPU.R, g.dump())
@@ -60,7 +74,7 @@ func (g *guest) expect(text string) {
 }
 
 // sh types a command at the prompt and returns what it prints.
-func (g *guest) sh(command string) string {
+func (g *small) sh(command string) string {
 	g.t.Helper()
 	at := len(g.out)
 	g.c.Type(command + "\r")
@@ -71,7 +85,7 @@ func (g *guest) sh(command string) string {
 }
 
 // clean syncs and checks the file system.
-func (g *guest) clean() {
+func (g *small) clean() {
 	g.t.Helper()
 	g.sh("sync")
 	if _, err := g.c.Run(context.Background(), 2*console.Second); err != nil {
@@ -84,7 +98,6 @@ func (g *guest) clean() {
 
 func TestCommands(t *testing.T) {
 	g := start(t, machine.Config{})
-	g.expect("# ")
 	for _, tt := range []struct{ command, want string }{
 		{"echo a b  c", "a b c\n"},
 		{"echo -n x; echo y", "xy\n"},
@@ -137,7 +150,6 @@ func TestModels(t *testing.T) {
 		{Model: machine.PDP1170, NoFPP: true},
 	} {
 		g := start(t, cfg)
-		g.expect("# ")
 		if got := g.sh("echo hello | cat"); got != "hello\n" {
 			t.Errorf("%+v: %q", cfg, got)
 		}
@@ -161,7 +173,6 @@ func TestLoad(t *testing.T) {
 		loops []string
 	}{{machine.PDP1145, loads[:3]}, {machine.PDP1145, loads[2:]}, {machine.PDP1170, loads}} {
 		g := start(t, machine.Config{Model: tt.model})
-		g.expect("# ")
 		g.sh("mkdir /w; cd /w")
 		for i, loop := range tt.loops {
 			g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; %s) >out%d 2>&1 &", i, i, loop, i))
@@ -181,7 +192,6 @@ func TestLoad(t *testing.T) {
 // TestFull fills the disk.
 func TestFull(t *testing.T) {
 	g := start(t, machine.Config{})
-	g.expect("# ")
 	g.sh("echo >/tmp/after; df >/tmp/before; df >/tmp/before; mkdir /full; cd /full")
 	out := g.sh("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do cp /unix u$i$j; cp /bin/sh s$i$j; done; done; mkdir a b c d e f g h; df")
 	if !strings.Contains(out, "no space left") || !strings.Contains(out, "rk0 0 of") {
@@ -199,7 +209,7 @@ func TestFull(t *testing.T) {
 }
 
 // dump describes the processes, for a test that fails.
-func (g *guest) dump() string {
+func (g *small) dump() string {
 	p, err := kernelProgram()
 	if err != nil {
 		return err.Error()
