@@ -176,6 +176,7 @@ freemem:			/ that at r0
 / length counts from the end.
 estabur:
 	jsr	r5,save
+	mov	r0,-(sp)
 	mov	r2,-(sp)
 	mov	r0,r4			/ pages: r4 of text, r5 of data, stack
 	jsr	pc,pages
@@ -197,17 +198,16 @@ estabur:
 	cmp	r0,$8.
 	blos	3f
 8:
-	tst	(sp)+
+	cmp	(sp)+,(sp)+
 	jbr	enomem
 3:
 	mov	(sp)+,r2
-	mov	r1,r5
+	mov	r1,r5			/ text is on the stack
 	mov	$u.uisa,r0
 	mov	$32.,r1
 4:
 	clr	(r0)+
 	sob	r1,4b
-	mov	u.tsize,-(sp)
 	mov	r5,-(sp)
 	mov	r2,-(sp)
 	mov	$usize,r4		/ where in the image
