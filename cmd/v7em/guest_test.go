@@ -63,3 +63,26 @@ func TestMiniWithoutDistribution(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestBootMini works at mini's console, and cuts the power: what was synced is there.
+func TestBootMini(t *testing.T) {
+	dir := t.TempDir()
+	u := sitDown(t, "boot", "--dir", dir, "--guest", "mini")
+	u.sees("# ")
+	u.types("for i in 1 2 3; do mkdir d$i; done; rmdir d1; sync\r")
+	u.sees("sync\r\n# ")
+	u.types("for i in 1 2 3 4 5 6 7 8 9; do mkdir e$i; done; echo made\r")
+	u.sees("\nmade\r\n# ")
+	u.types("\x05p")
+	u.sees("the power is cut")
+	if status := u.leaves(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	stdout, stderr, status := v7em("", "run", "--dir", dir, "--guest", "mini", "echo d[0-9]")
+	if stdout != "d2 d3\n" || status != 0 {
+		t.Errorf("after the power cut: %q, %q, status %d", stdout, stderr, status)
+	}
+	if stdout, stderr, status := v7em("", "fs", "check", filepath.Join(mini.Dir(dir), "rk0.rk05")); status != 0 {
+		t.Errorf("after the power cut: %s%s", stdout, stderr)
+	}
+}

@@ -236,3 +236,69 @@ func (g *small) dump() string {
 	}
 	return b.String()
 }
+
+// TestTerminal edits lines, interrupts programs, and ends a shell and a file.
+func TestTerminal(t *testing.T) {
+	g := start(t, machine.Config{})
+	if got := g.sh("echo abd#c; echo a\\#b\\@"); got != "\nabc\na#b@\n" { // a @ is echoed with a newline
+		t.Errorf("erase: %q", got)
+	}
+	g.c.Type("echo wrong@")
+	if got := g.sh("echo right"); !strings.HasSuffix(got, "right\n") || strings.Contains(got, "\nwrong") {
+		t.Errorf("kill: %q", got)
+	}
+	g.c.Type("for i in 1 2 3; do sleep 1000; done\r")
+	if _, err := g.c.Run(context.Background(), console.Second); err != nil {
+		t.Fatal(err)
+	}
+	g.c.Type("\x7f")
+	g.expect("# ")
+	if got := g.sh("echo $?"); got != "130\n" {
+		t.Errorf("status after DEL: %q", got)
+	}
+	g.c.Type("cat >/tmp/f; cat /tmp/f\rline\r\x04")
+	g.expect("line\r\nline\r\n# ")
+	g.c.Type("x=1\r")
+	g.expect("# ")
+	g.c.Type("\x04") // the shell ends; init starts another
+	g.expect("# ")
+	if got := g.sh("echo $x."); got != ".\n" {
+		t.Errorf("a new shell: %q", got)
+	}
+	g.c.Type("if true\r")
+	g.expect("> ")
+	g.c.Type("then echo more\r")
+	g.expect("> ")
+	if got := g.sh("fi"); got != "more\n" {
+		t.Errorf("several lines: %q", got)
+	}
+	g.clean()
+}
+
+// TestMount mounts a second pack, and finds it as it was left.
+func TestMount(t *testing.T) {
+	g := off(t, machine.Config{})
+	second := g.disk.Clone()
+	if err := g.m.AttachRK(1, machine.MemDisk{Store: second}); err != nil {
+		t.Fatal(err)
+	}
+	g.on()
+	for _, tt := range []struct{ command, want string }{
+		{"mount /dev/rk1 /mnt; ls /mnt", "bin\ndev\netc\nmnt\nrkboot\ntmp\nunix\nusr\n"},
+		{"cd /mnt/tmp; mkdir a; pwd; cd ../..; pwd", "/mnt/tmp\n/\n"},
+		{"ln /unix /mnt/x", "ln: cannot make /mnt/x: on another device\n"},
+		{"rmdir /mnt", "rmdir: cannot remove /mnt\n"},
+		{"cd /mnt; umount /dev/rk1; cd /", "umount: /dev/rk1: busy\n"},
+		{"umount /dev/rk1; ls /mnt; umount /dev/rk1", "umount: /dev/rk1: invalid argument\n"},
+		{"mount /dev/rk1 /mnt -r; ls /mnt/tmp; echo x >/mnt/f; umount /dev/rk1", "a\nsh: cannot open /mnt/f: read-only file system\n"},
+		{"mount /dev/rk2 /mnt", "mount: /dev/rk2: i/o error\n"},
+	} {
+		if got := g.sh(tt.command); got != tt.want {
+			t.Errorf("%s:\n got %q\nwant %q", tt.command, got, tt.want)
+		}
+	}
+	g.clean()
+	if r := v7fs.Check(second); !r.Clean() {
+		t.Errorf("the second pack: %s", r)
+	}
+}
