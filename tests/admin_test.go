@@ -147,6 +147,7 @@ func TestAccounting(t *testing.T) {
 
 // A dump of one pack, restored to another.
 func TestDump(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	contains(t, g, "dump 0f /tmp/dump /dev/rk3", "DONE")

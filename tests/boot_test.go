@@ -41,6 +41,7 @@ func name(o guest.Options) string {
 // V7 counts its memory by touching it, and prints what the kernel and its first user
 // area leave of it.
 func TestMemory(t *testing.T) {
+	t.Parallel()
 	for _, o := range machines {
 		t.Run(name(o), func(t *testing.T) {
 			g := guest.PowerOn(t, o)
@@ -77,10 +78,11 @@ func login(g *guest.Guest, user, password, want string) string {
 // Multi-user: the ^D that ends the single-user shell, /etc/rc with all its mounts,
 // getty, login with and without the right password, and the way back.
 func TestMultiUser(t *testing.T) {
+	t.Parallel()
 	for _, o := range machines {
 		t.Run(name(o), func(t *testing.T) {
-			if testing.Short() && o.Disk == "rk" && o.Machine.Memory != 0 {
-				t.Skip("left out with -short")
+			if o.Machine.Memory != 0 || o.Machine.NoFPP {
+				long(t)
 			}
 			g := guest.PowerOn(t, o)
 			g.Send("\x04")
@@ -140,6 +142,7 @@ func TestMultiUser(t *testing.T) {
 
 // df and icheck know how much is free, and so do we.
 func TestDf(t *testing.T) {
+	t.Parallel()
 	g := boot(t)
 	checkPacks(t, g)
 	for _, v := range guest.Volumes(t, g.Drives()) {
@@ -151,6 +154,7 @@ func TestDf(t *testing.T) {
 // The guest's clock starts from the host's, in V7's own zone: five hours behind
 // Greenwich, four from the last Sunday of April to the last of October.
 func TestDate(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ now, want string }{
 		{"1979-01-10T05:00:00Z", "Wed Jan 10 00:00:.. EST 1979"},
 		{"1983-04-24T06:59:30Z", "Sun Apr 24 01:59:.. EST 1983"},

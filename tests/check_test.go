@@ -102,6 +102,7 @@ func TestCheckAgrees(t *testing.T) {
 
 // A free chain in a loop keeps icheck busy for ever; we say what it is.
 func TestCheckLoop(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, cor := range fstest.Corruptions() {
 		if !cor.Endless {

@@ -117,6 +117,7 @@ func TestAsLd(t *testing.T) {
 
 // V7 makes its own kernel again, byte for byte.
 func TestMakeUnix(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const want = "452bfb1605cb0aa15692a54c11cbbbf8" // FACTS
 	for _, o := range []guest.Options{{Disk: "rk"}, {Disk: "rk", Machine: small}, {Disk: "rp"}} {

@@ -60,6 +60,7 @@ func patterns(first, blocks int) []byte {
 // Files with every degree of indirection, whole and with holes: V7 wrote them, we
 // read them, and the counts are as the layout makes them.
 func TestBigFiles(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const (
 		direct = v7fs.NDirect
@@ -221,6 +222,7 @@ func TestTree(t *testing.T) {
 
 // V7 makes a file system of its own on a pack, and we find nothing wrong with it.
 func TestMkfs(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Run("cd /; /etc/umount /dev/rk3")
@@ -233,6 +235,7 @@ func TestMkfs(t *testing.T) {
 // V7's own damage: on a full disk, a file that is made in a directory that would have
 // to grow keeps its inode without an entry. We call it what dcheck does, and harmless.
 func TestFullDirectory(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Run("cc -o pattern pattern.c; PATH=$PATH:/tmp; mkdir d; cd d")

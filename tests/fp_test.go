@@ -101,6 +101,7 @@ func TestFloatingPoint(t *testing.T) {
 // Without the FP11 V7 runs all the same. Programs that use it get a signal, but for
 // those that were linked with V7's own interpreter of its instructions.
 func TestWithoutFP11(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Run("cc -c fp.c; cc -o fp fp.o -lm; cc -o k k.c; cd /usr/src/libfpsim; sh compall; cd /tmp")

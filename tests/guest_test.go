@@ -36,17 +36,27 @@ func programs(t *testing.T) map[string]string {
 // small is the machine that has to swap.
 var small = machine.Config{Model: machine.PDP1145}
 
-// boot returns a guest with the shell in /tmp, where the files of testdata are. The
-// first machine, if any, is what it runs on.
-func boot(t *testing.T, on ...machine.Config) *guest.Guest {
+// boot returns a guest with the shell in /tmp, where the files of testdata are.
+func boot(t *testing.T) *guest.Guest {
 	t.Helper()
-	o := guest.Options{Files: programs(t)}
-	if len(on) > 0 {
-		o.Machine = on[0]
-	}
+	return bootOn(t, guest.Options{})
+}
+
+// bootOn is boot on another machine or from other disks.
+func bootOn(t *testing.T, o guest.Options) *guest.Guest {
+	t.Helper()
+	o.Files = programs(t)
 	g := guest.Boot(t, o)
 	expect(t, g, "cd /tmp", "")
 	return g
+}
+
+// long skips a test that takes its time.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long: left out with -short")
+	}
 }
 
 // expect gives the guest a command that must print want.

@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"v7em/machine"
 	"v7em/tests/guest"
+	"v7em/unix/aout"
 )
 
 // Errors and signals of V7's, from intro(2) and signal(2).
@@ -180,14 +182,9 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// Twenty processes at once, on a machine that has memory for a few of them: V7 swaps
-// and all of them come out right.
-func TestSwapping(t *testing.T) {
-	t.Parallel()
-	const swapStart = 4000
-	g := boot(t, small)
-	g.Run("cc -o worker worker.c")
-	want := ""
+// work computes what testdata/twenty.sh prints.
+func work() string {
+	out := ""
 	for i := 1; i <= 20; i++ {
 		var a [7000]int16
 		x := int32(i)
@@ -200,32 +197,106 @@ func TestSwapping(t *testing.T) {
 				a[j] = a[j]*3 + a[j-1]
 			}
 		}
-		want += fmt.Sprintf("%d %d\n", i, a[len(a)-1])
+		out += fmt.Sprintf("%d %d\n", i, a[len(a)-1])
 	}
-	g.Sync()
-	swapped := g.CountWrites(0, swapStart)
-	out := g.Run("sh twenty.sh 2>pids")
-	if out != want {
-		t.Errorf("twenty processes printed\n%s\nwant\n%s", out, want)
-	}
-	// They are 14 KB each without their stacks: more than there is memory for.
-	memory := (g.M.Config().Memory - 75136) / 512
-	if least := 20*28 - memory; *swapped < least {
-		t.Errorf("%d blocks were written to the swap space, want at least %d", *swapped, least)
-	}
-	t.Logf("%d blocks swapped out", *swapped)
-	checkPacks(t, g)
+	return out
+}
 
-	// With more memory nothing is: only what exec keeps there for a while.
-	g = boot(t)
-	g.Run("cc -o worker worker.c")
-	swapped = g.CountWrites(0, swapStart)
-	if out := g.Run("sh twenty.sh 2>pids"); out != want {
-		t.Errorf("with memory for all, twenty processes printed\n%s\nwant\n%s", out, want)
+// Twenty processes at once, on a machine that has memory for a few of them: V7 swaps
+// and all of them come out right.
+func TestSwapping(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		o        guest.Options
+		from, to int // the swap space
+	}{
+		{guest.Options{Machine: small}, 4000, 4000 + 872}, // rktmconf
+		{guest.Options{Disk: "rp"}, 5000, 7000},           // drive 2 of the rp driver
+	} {
+		t.Run(name(c.o), func(t *testing.T) {
+			g := bootOn(t, c.o)
+			g.Run("cc -o worker worker.c")
+			swapped := g.CountWrites(c.from, c.to)
+			expect(t, g, "sh twenty.sh 2>pids", work())
+			// They are 14 KB each without their stacks: more than there is memory
+			// for, and all of them are there at once.
+			const kernel = 75136 // it has this much for itself
+			memory := (g.M.Config().Memory - kernel) / 512
+			if least := 20*28 - memory; *swapped < least {
+				t.Errorf("%d blocks were written to the swap space, want at least %d", *swapped, least)
+			}
+			t.Logf("%d blocks swapped out", *swapped)
+			checkPacks(t, g)
+		})
 	}
+	// With memory for all nothing is: exec alone keeps arguments there for a while.
+	g := boot(t)
+	g.Run("cc -o worker worker.c")
+	swapped := g.CountWrites(4000, 4872)
+	expect(t, g, "sh twenty.sh 2>pids", work())
 	if *swapped > 20*10+20 {
 		t.Errorf("with memory for all, %d blocks were written to the swap space", *swapped)
 	}
+}
+
+// V7's own way to hang. wakeup follows the queue of its sleepers while setrun, for one
+// that is swapped out, wakes the swapper by a second wakeup; when the two queues are one
+// the first goes astray, and sooner or later a wakeup runs in circles. Each inode in 28
+// has its waiters in the swapper's queue: here it is the program that all want to
+// execute. SIMH's 11/45 comes to the same end. So a guest that hangs while it swaps need
+// not be our fault.
+func TestSwapperHang(t *testing.T) {
+	long(t)
+	t.Parallel()
+	const (
+		inodes, inodeSize = 0o10750, 74 // of the kernel's table
+		runout            = 0o4126      // what the swapper sleeps on
+	)
+	hash := func(addr int) int { return addr >> 5 & 0o77 } // of slp.c
+	slot := 0
+	for hash(inodes+slot*inodeSize) != hash(runout) {
+		slot++
+	}
+	at := fmt.Sprintf(" %06o ", inodes+slot*inodeSize)
+	// It takes a process that is swapped out while it waits: not every speed has one.
+	for nanos := uint64(900); nanos < 1200; nanos += 37 {
+		g := bootOn(t, guest.Options{Machine: machine.Config{Model: machine.PDP1145, NanosPerInstr: nanos}})
+		g.Run("cc -o worker worker.c; cc -o hold hold.c")
+		var ino int
+		if _, err := fmt.Sscan(g.Run("ls -i worker"), &ino); err != nil {
+			t.Fatal(err)
+		}
+		// Open files until the program's inode gets the slot.
+		hold := "hold"
+		for _, f := range []string{"", "arith.c", "crash.c", "deep.c", "forks.c", "fp.c", "ids.c", "k.c", "part1.c", "part2.c", "prose"} {
+			hold += " " + f
+			c := g.Clone(t)
+			c.Run(hold + " worker &")
+			c.Wait(2 * guest.Second)
+			_, row, _ := strings.Cut(c.Run("pstat -i"), at)
+			if f := strings.Fields(row); len(f) < 4 || f[3] != fmt.Sprint(ino) {
+				continue
+			}
+			c.Send("sh livelock.sh 2>pids; echo over\r")
+			c.Wait(100 * guest.Second)
+			if c.Printed() != "" {
+				continue
+			}
+			kernel, err := aout.Parse(g.ReadFile("/unix"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			wakeup, _ := kernel.Lookup("_wakeup")
+			for range 20 {
+				c.Wait(guest.Second / 7)
+				if pc := c.M.CPU.R[7]; c.M.CPU.PSW()>>14 == 0 && pc > wakeup.Value && pc < wakeup.Value+0o200 {
+					return
+				}
+			}
+			t.Error("it hangs, but not in wakeup")
+		}
+	}
+	t.Error("it did not hang")
 }
 
 // The limits on processes: 150 in all, and one more than 25 for a user.
@@ -244,7 +315,7 @@ func TestForks(t *testing.T) {
 func TestStack(t *testing.T) {
 	t.Parallel()
 	for _, o := range []guest.Options{{}, {Machine: small}} {
-		g := boot(t, o.Machine)
+		g := bootOn(t, o)
 		g.Run("cc -o deep deep.c; cc -i -o deepi deep.c")
 		for _, n := range []int{1, 20, 300, 900} {
 			want := fmt.Sprintf("%d\n", n*(n+1)/2)

@@ -379,33 +379,36 @@ func Image(t testing.TB, disk rk.Disk) []byte {
 	return b
 }
 
-// Writes counts the blocks from a number on that the guest writes to a pack, once
-// it is put in its place.
-type Writes struct {
+// counted is a pack that counts the blocks written to a part of it.
+type counted struct {
 	machine.MemDisk
-	From int
-	N    *int
+	from, to int
+	n        *int
 }
 
-// WriteBlock implements rk.Disk.
-func (w Writes) WriteBlock(n int, p []byte) error {
-	if n >= w.From {
-		*w.N++
+func (c counted) WriteBlock(n int, p []byte) error {
+	if n >= c.from && n < c.to {
+		*c.n++
 	}
-	return w.MemDisk.WriteBlock(n, p)
+	return c.MemDisk.WriteBlock(n, p)
 }
 
-// CountWrites has the returned number count the blocks from a number on that are
-// written to an RK05 pack from now on.
-func (g *Guest) CountWrites(unit, from int) *int {
+// CountWrites has the returned number count the blocks that are written to the blocks
+// from to to-1 of the pack in drive 0 from now on.
+func (g *Guest) CountWrites(from, to int) *int {
 	g.t.Helper()
-	disk, ok := g.M.RK.Disk(unit).(machine.MemDisk)
+	attach, disk := g.M.AttachRK, g.M.RK.Disk(0)
+	if g.set.Name == "rp" {
+		attach, disk = g.M.AttachRP, g.M.RP.Disk(0)
+	}
+	mem, ok := disk.(machine.MemDisk)
 	if !ok {
-		g.t.Fatalf("rk%d holds %T", unit, g.M.RK.Disk(unit))
+		g.t.Fatalf("drive 0 holds %T", disk)
 	}
 	n := new(int)
-	g.M.DetachRK(unit)
-	if err := g.M.AttachRK(unit, Writes{disk, from, n}); err != nil {
+	g.M.DetachRK(0)
+	g.M.DetachRP(0)
+	if err := attach(0, counted{mem, from, to, n}); err != nil {
 		g.t.Fatal(err)
 	}
 	return n
