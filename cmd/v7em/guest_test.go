@@ -12,7 +12,7 @@ import (
 
 // TestMiniGuest runs the embedded guest, with and without a journal, and checks its pack.
 func TestMiniGuest(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "m")
 	for _, tt := range []struct {
 		args   []string
 		stdout string
@@ -66,7 +66,7 @@ func TestMiniWithoutDistribution(t *testing.T) {
 
 // TestBootMini works at mini's console, and cuts the power: what was synced is there.
 func TestBootMini(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "m")
 	u := sitDown(t, "boot", "--dir", dir, "--guest", "mini")
 	u.sees("# ")
 	u.types("for i in 1 2 3; do mkdir d$i; done; rmdir d1; sync\r")

@@ -12,8 +12,13 @@ import (
 )
 
 // Dir returns the directory of the mini machine that goes with a V7 machine's directory.
-// It lies in that one, so that both can be installed.
-func Dir(machine string) string { return filepath.Join(machine, "mini") }
+// It lies beside that one, which an install replaces as a whole.
+func Dir(machine string) string {
+	if abs, err := filepath.Abs(machine); err == nil {
+		machine = abs
+	}
+	return filepath.Clean(machine) + "-mini"
+}
 
 // Install makes a mini machine in dir, which it makes if need be: one pack in drive 0. A
 // pack that is there already stays as it is, and false is returned. The pack gets its name
