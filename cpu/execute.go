@@ -30,24 +30,22 @@ func (c *CPU) execute() {
 					continue
 				}
 			}
-			n, z, o := c.N, c.Z, c.V
-			c.N, c.Z, c.V = v, v, 0
 			if ir&070 == 0 {
+				c.N, c.Z, c.V = v, v, 0
 				c.R[ir&7] = v
-			} else if !c.storeW(ir, v) {
-				c.N, c.Z, c.V = n, z, o
+			} else {
+				c.storeW(ir, v)
 			}
 		case opMOVB:
 			v, ok := c.loadB(ir >> 6)
 			if !ok {
 				continue
 			}
-			n, z, o := c.N, c.Z, c.V
-			c.N, c.Z, c.V = uint16(v)<<8, uint16(v), 0
 			if ir&070 == 0 {
+				c.N, c.Z, c.V = uint16(v)<<8, uint16(v), 0
 				c.R[ir&7] = uint16(int8(v))
-			} else if !c.storeB(ir, v) {
-				c.N, c.Z, c.V = n, z, o
+			} else {
+				c.storeB(ir, v)
 			}
 		case opCMP:
 			s, ok := c.loadW(ir >> 6)

@@ -123,45 +123,45 @@ func (c *CPU) fetch2() (uint16, bool) {
 	return c.readI(pc)
 }
 
-// storeW writes a word operand that is not read first. It reports whether
-// there was an address to write to: the write itself may still have aborted.
-func (c *CPU) storeW(spec, v uint16) bool {
+// storeW writes a word operand that is not read first. Between address and
+// write it sets the condition codes as MOV does: the write may be to the PSW.
+func (c *CPU) storeW(spec, v uint16) {
 	reg := spec & 7
 	var va uint16
+	space := int(c.Mode)<<1 | 1
 	switch spec >> 3 & 7 {
 	case 0:
+		c.N, c.Z, c.V = v, v, 0
 		c.R[reg] = v
-		return true
+		return
 	case 1:
 		if reg == 7 {
-			c.writeSpace(int(c.Mode)<<1, c.R[7], v)
-			return true
+			space--
 		}
 		va = c.R[reg]
 	case 6:
 		x, ok := c.fetch()
 		if !ok {
-			return false
+			return
 		}
 		va = c.R[reg] + x
 	default:
 		var inI, ok bool
 		va, inI, ok = c.address(spec, 2)
 		if !ok {
-			return false
+			return
 		}
 		if inI {
-			c.writeSpace(int(c.Mode)<<1, va, v)
-			return true
+			space--
 		}
 	}
-	p := &c.dw[va>>13]
+	c.N, c.Z, c.V = v, v, 0
+	p := &c.mmu.W[space&7][va>>13]
 	if off := uint32(va); off-p.Start < p.Size && va&1 == 0 {
 		c.mem[(off+p.Base)>>1] = v
-		return true
+		return
 	}
-	c.writeSpace(int(c.Mode)<<1|1, va, v)
-	return true
+	c.writeSpace(space, va, v)
 }
 
 // refW finds a word operand to be changed in place: a register, a word of
@@ -287,25 +287,25 @@ func (c *CPU) loadB(spec uint16) (uint8, bool) {
 }
 
 // storeB writes a byte operand, not a register, that is not read first. See
-// storeW for what it returns.
-func (c *CPU) storeB(spec uint16, v uint8) bool {
+// storeW.
+func (c *CPU) storeB(spec uint16, v uint8) {
 	space := int(c.Mode)<<1 | 1
 	va, inI, ok := c.address(spec, 1)
 	if !ok {
-		return false
+		return
 	}
 	if inI {
 		space--
 	}
+	c.N, c.Z, c.V = uint16(v)<<8, uint16(v), 0
 	shift := va & 1 << 3
 	p := &c.mmu.W[space&7][va>>13]
 	if off := uint32(va); off-p.Start < p.Size {
 		w := &c.mem[(off+p.Base)>>1]
 		*w = *w&^(0377<<shift) | uint16(v)<<shift
-		return true
+		return
 	}
 	c.writeMasked(space, va, uint16(v)<<shift, 0377<<shift)
-	return true
 }
 
 // refB finds a byte operand to be changed in place: the word that holds it and
