@@ -2,11 +2,14 @@ package tests
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
+	"v7em/machine"
+	"v7em/rk"
 	"v7em/tests/guest"
 	v7fs "v7em/unix/fs"
 )
@@ -255,5 +258,110 @@ func TestFullDirectory(t *testing.T) {
 	}
 	// The manual's way out.
 	g.Run(fmt.Sprintf("rm ../big; cd /; sync; /etc/umount /dev/rk7; clri /dev/rk7 %d", ino))
+	checkPacks(t, g)
+}
+
+// A day's work from the RP03 pack, with V7's own kernel, boot block and /boot.
+func TestWorkOnRP(t *testing.T) {
+	t.Parallel()
+	g := bootOn(t, guest.Options{Disk: "rp"})
+	expect(t, g, "/etc/mount", "rp3 on /usr\n")
+	expect(t, g, "cc -O arith.c; a.out", arith())
+	expect(t, g, "sort -r /usr/dict/words >s; sed 1q s; cat s | sort -r | cmp - s", "zucchini\n")
+	expect(t, g, "cc -o pattern pattern.c; pattern /usr/tmp/big 0 300; cp /usr/tmp/big big; cmp big /usr/tmp/big", "")
+	g.Sync()
+	for _, name := range []string{"/tmp/big", "/usr/tmp/big"} {
+		if !bytes.Equal(g.ReadFile(name), patterns(0, 300)) {
+			t.Errorf("%s is not what was written", name)
+		}
+	}
+	contains(t, g, "man ls | col -b", "LS(1)", "list contents of directory")
+	expect(t, g, "rm big /usr/tmp/big; f77 sums.f 2>/dev/null; a.out | sed -n 7p", "abcd |  5  5040\n")
+	checkPacks(t, g)
+}
+
+// faulty is a pack with a bad block.
+type faulty struct {
+	machine.MemDisk
+	block int
+}
+
+func (f faulty) ReadBlock(n int, p []byte) error {
+	if n == f.block {
+		return errors.New("a scratch")
+	}
+	return f.MemDisk.ReadBlock(n, p)
+}
+
+func (f faulty) WriteBlock(n int, p []byte) error {
+	if n == f.block {
+		return errors.New("a scratch")
+	}
+	return f.MemDisk.WriteBlock(n, p)
+}
+
+// swapPack puts another pack into a drive.
+func swapPack(t *testing.T, g *guest.Guest, unit int, d rk.Disk) {
+	t.Helper()
+	g.M.DetachRK(unit)
+	if err := g.M.AttachRK(unit, d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A block that cannot be read: the program that wants it gets an error, the operator a
+// message, and all else goes on.
+func TestBadBlock(t *testing.T) {
+	t.Parallel()
+	const name = "/usr/doc/README"
+	g := guest.Boot(t, guest.Options{})
+	data := g.ReadFile(name)
+	rk3 := g.M.RK.Disk(3).(machine.MemDisk)
+	// The block that has the file's first bytes.
+	bad := -1
+	b := make([]byte, v7fs.BlockSize)
+	for n := range rk3.Blocks() {
+		if err := rk3.ReadBlock(n, b); err != nil {
+			t.Fatal(err)
+		}
+		if bytes.HasPrefix(b, data[:min(len(data), 200)]) {
+			bad = n
+		}
+	}
+	if bad < 0 {
+		t.Fatalf("%s is not on rk3", name)
+	}
+	swapPack(t, g, 3, faulty{rk3, bad})
+	out := g.Run("cp " + name + " /tmp/x; wc -c /tmp/x; cat " + name)
+	if !strings.Contains(out, fmt.Sprintf("err on dev 0/3\nbn=%d er=", bad)) {
+		t.Errorf("V7 says of block %d: %q", bad, out)
+	}
+	if strings.Contains(out, string(data[:20])) {
+		t.Errorf("the file was read: %q", out)
+	}
+	expect(t, g, "ls /usr/doc | sed 1q; echo all right", "README\nall right\n")
+	checkPacks(t, g)
+}
+
+// A write-protected pack is read as ever, and what V7 means to write does not arrive.
+func TestWriteProtected(t *testing.T) {
+	t.Parallel()
+	g := guest.Boot(t, guest.Options{})
+	expect(t, g, "cd /; /etc/umount /dev/rk3", "")
+	rk3 := g.M.RK.Disk(3).(machine.MemDisk)
+	rk3.Protected = true
+	before := guest.Image(t, rk3)
+	swapPack(t, g, 3, rk3)
+	// Mounted as one that can be written: V7 finds out too late, and says so.
+	contains(t, g, "/etc/mount /dev/rk3 /usr/doc; ls /usr/doc; cp /bin/cat /usr/doc/cat; sync", "README\n", "err on dev 0/3\n")
+	g.Run("/etc/umount /dev/rk3")
+	// As it should be.
+	out := g.Run("/etc/mount /dev/rk3 /usr/doc -r; echo x >/usr/doc/x; cat /usr/doc/README | wc -l; sync")
+	if !strings.Contains(out, "/usr/doc/x: cannot create\n") || strings.Contains(out, "err on dev") {
+		t.Errorf("mounted read-only: %q", out)
+	}
+	if !bytes.Equal(guest.Image(t, g.M.RK.Disk(3)), before) {
+		t.Error("the write-protected pack was changed")
+	}
 	checkPacks(t, g)
 }
