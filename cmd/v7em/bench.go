@@ -126,7 +126,7 @@ func printDisk(w io.Writer, r *bench.DiskReport) error {
 	for i, m := range r.Modes {
 		fmt.Fprintf(t, "\t%s", m)
 		if i > 0 {
-			fmt.Fprint(t, "\tratio")
+			fmt.Fprint(t, "\tratio (fastest)")
 		}
 	}
 	fmt.Fprintln(t, "\t")
@@ -135,7 +135,7 @@ func printDisk(w io.Writer, r *bench.DiskReport) error {
 		for i, m := range r.Modes {
 			fmt.Fprintf(t, "\t%.3f", bench.Median(res.Times[m]))
 			if i > 0 {
-				fmt.Fprintf(t, "\t%.2f", res.Ratios[m])
+				fmt.Fprintf(t, "\t%.2f (%.2f)", res.Ratios[m], res.Fastest[m])
 			}
 		}
 		fmt.Fprintln(t, "\t")
