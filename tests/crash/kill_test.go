@@ -30,6 +30,14 @@ var (
 	seed  = flag.Uint64("seed", 1, "of what is random")
 )
 
+// scale is how much more is to be done than by default.
+func scale() int {
+	if *long {
+		return 10
+	}
+	return 1
+}
+
 // rounds are those of the script of TestKill.
 const rounds = 8
 
@@ -124,16 +132,16 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// killed runs the script and kills v7em some time after it has printed a line, "" for
+// killed runs a script and kills v7em some time after it has printed a line, "" for
 // its start. ended says that the script came to its end before.
-func (v *v7em) killed(after string, wait time.Duration, flags ...string) (stdout, stderr string, ended bool) {
+func (v *v7em) killed(script, after string, wait time.Duration, flags ...string) (stdout, stderr string, ended bool) {
 	v.t.Helper()
 	out, errs := &output{until: after, seen: make(chan struct{})}, new(bytes.Buffer)
 	if after == "" {
 		close(out.seen)
 	}
 	cmd := exec.Command(v.exe, append([]string{"run", "--dir", v.dir}, flags...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(script()), out, errs
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(script), out, errs
 	if err := cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
@@ -298,9 +306,9 @@ func TestKill(t *testing.T) {
 	v := build(t)
 	want := *kills
 	if want == 0 {
-		want = 20
-		if *long {
-			want = 200
+		want = 20 * scale()
+		if testing.Short() {
+			want = 2
 		}
 	}
 	ed := []byte(nil)
@@ -343,7 +351,7 @@ func TestKill(t *testing.T) {
 		if n := rnd.IntN(rounds + 2); n > 0 {
 			after = fmt.Sprintf("synced %d\n", n-1)
 		}
-		out, errs, ended := v.killed(after, time.Duration(rnd.Int64N(int64(round))), way...)
+		out, errs, ended := v.killed(script(), after, time.Duration(rnd.Int64N(int64(round))), way...)
 		if ended {
 			if marker(out) != rounds+1 {
 				t.Fatalf("%v: %s%s", way, out, errs)
@@ -390,10 +398,10 @@ func TestKill(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills, %d transactions were recovered", done, recovered)
-	if recovered == 0 {
+	if recovered == 0 && done >= 20 {
 		t.Error("there was never anything to recover: the kills come at the wrong moments")
 	}
-	if synced < rounds/2 {
+	if synced < rounds/2 && done >= 20 {
 		t.Errorf("no run came further than sync %d", synced)
 	}
 }
