@@ -29,6 +29,7 @@ func subshell(g *guest.Guest, command string, answers ...string) {
 
 // Users: passwords, su, who may do what, and programs with their owner's rights.
 func TestUsers(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Send("passwd sys\r")
@@ -64,6 +65,7 @@ func TestUsers(t *testing.T) {
 }
 
 func TestMail(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	subshell(g, "su bin")
@@ -85,6 +87,7 @@ func TestMail(t *testing.T) {
 
 // The clock: set, read, and used by cron and at. Multi-user, as cron has to run.
 func TestCron(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := guest.PowerOn(t, guest.Options{})
 	g.Send("\x04")
@@ -122,6 +125,7 @@ func TestCron(t *testing.T) {
 
 // Accounting of processes.
 func TestAccounting(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Run("cat /dev/null >/usr/adm/acct; /etc/accton /usr/adm/acct")

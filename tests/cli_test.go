@@ -18,6 +18,7 @@ import (
 // Who has Go and the distribution types "go run ./cmd/v7em", sees the disks being made,
 // logs in, works, and finds it all there the next time, also from v7em run.
 func TestFirstSession(t *testing.T) {
+	long(t)
 	dist := guest.Dist(t)
 	t.Parallel()
 	data := t.TempDir()
@@ -93,6 +94,7 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 
 // A V7 at its login prompt uses less than two hundredths of the host.
 func TestIdle(t *testing.T) {
+	long(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("processor times are read from Linux's /proc")
 	}

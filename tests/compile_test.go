@@ -143,6 +143,7 @@ func TestMakeUnix(t *testing.T) {
 
 // The new kernel starts, by its name, from the boot block.
 func TestBootNewKernel(t *testing.T) {
+	long(t)
 	t.Parallel()
 	d := guest.Packs(t, "rk")
 	g := guest.Boot(t, guest.Options{Packs: d})

@@ -175,6 +175,7 @@ func indirect(data int) int {
 
 // All inodes in use.
 func TestNoInodes(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const dir = "/usr/src/cmd"
 	g := boot(t)
@@ -198,6 +199,7 @@ func TestNoInodes(t *testing.T) {
 
 // Names, links, directories and what V7's tools say about them.
 func TestTree(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	expect(t, g, "mkdir a a/b a/b/c; cd a/b/c; pwd; cd ../..; find . -print; cd ..", "/tmp/a/b/c\n.\n./b\n./b/c\n")
@@ -263,6 +265,7 @@ func TestFullDirectory(t *testing.T) {
 
 // A day's work from the RP03 pack, with V7's own kernel, boot block and /boot.
 func TestWorkOnRP(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := bootOn(t, guest.Options{Disk: "rp"})
 	expect(t, g, "/etc/mount", "rp3 on /usr\n")
@@ -312,6 +315,7 @@ func swapPack(t *testing.T, g *guest.Guest, unit int, d rk.Disk) {
 // A block that cannot be read: the program that wants it gets an error, the operator a
 // message, and all else goes on.
 func TestBadBlock(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const name = "/usr/doc/README"
 	g := guest.Boot(t, guest.Options{})
@@ -345,6 +349,7 @@ func TestBadBlock(t *testing.T) {
 
 // A write-protected pack is read as ever, and what V7 means to write does not arrive.
 func TestWriteProtected(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := guest.Boot(t, guest.Options{})
 	expect(t, g, "cd /; /etc/umount /dev/rk3", "")

@@ -163,6 +163,7 @@ func TestQuiz(t *testing.T) {
 
 // A game each of what can be watched from outside.
 func TestGames(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	if out := g.Run("/usr/games/fortune"); !strings.Contains(string(g.ReadFile("/usr/games/lib/fortunes")), out) || len(out) < 10 {

@@ -55,6 +55,7 @@ func TestSignals(t *testing.T) {
 // From the keyboard: DEL interrupts, ^\ quits with a core dump, ^S holds the output
 // and ^Q lets it go on, ^D ends the input.
 func TestKeys(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	prompt := g.Run("") + "\x02v7\x03"
@@ -114,6 +115,7 @@ func TestKeys(t *testing.T) {
 
 // Pipes: in order, whole, and with more in them than they hold at a time.
 func TestPipes(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	expect(t, g, "cat /usr/dict/words | cat | cat | cat | cat | cat | cmp - /usr/dict/words; echo $?", "0\n")
@@ -151,6 +153,7 @@ func TestBackground(t *testing.T) {
 // A sleep takes as long as it says, by the guest's clock and by the machine's. V7's
 // sleep ends at a turn of the second, so it is up to a second short.
 func TestSleep(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	g.Run("sleep 1")
@@ -301,6 +304,7 @@ func TestSwapperHang(t *testing.T) {
 
 // The limits on processes: 150 in all, and one more than 25 for a user.
 func TestForks(t *testing.T) {
+	long(t)
 	t.Parallel()
 	const procs, perUser = 150, 25 // NPROC and MAXUPRC of V7's param.h
 	g := boot(t)
@@ -313,6 +317,7 @@ func TestForks(t *testing.T) {
 
 // The stack grows by itself as far as there is room below it.
 func TestStack(t *testing.T) {
+	long(t)
 	t.Parallel()
 	for _, o := range []guest.Options{{}, {Machine: small}} {
 		g := bootOn(t, o)

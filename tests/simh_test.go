@@ -10,8 +10,8 @@ import (
 
 	"v7em/images"
 	"v7em/machine"
+	"v7em/simh"
 	"v7em/tests/guest"
-	"v7em/tests/simh"
 	v7fs "v7em/unix/fs"
 )
 

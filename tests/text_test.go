@@ -46,6 +46,7 @@ func same(t *testing.T, what string, got, want []string) {
 }
 
 func TestSort(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	list := words(g)
@@ -144,6 +145,7 @@ func TestPatterns(t *testing.T) {
 
 // awk against the same in Go.
 func TestAwk(t *testing.T) {
+	long(t)
 	t.Parallel()
 	g := boot(t)
 	list := words(g)
