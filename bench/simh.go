@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"v7em/machine"
-	"v7em/tests/simh"
+	"v7em/simh"
 )
 
 // prompt is the single user's.

@@ -7,10 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -413,24 +411,6 @@ func TestInstallLeftovers(t *testing.T) {
 			t.Errorf("%s: there %v, want %v", d, err == nil, want)
 		}
 	}
-}
-
-// TestInstallDiskFull installs on a file system that is too small.
-func TestInstallDiskFull(t *testing.T) {
-	dist(t)
-	if runtime.GOOS != "linux" {
-		t.Skip("needs Linux, to mount a small tmpfs")
-	}
-	small := t.TempDir()
-	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=8m"); err != nil {
-		t.Skipf("needs the right to mount a small tmpfs (run as root): %v", err)
-	}
-	defer syscall.Unmount(small, 0)
-	err := install(t, t.Context(), filepath.Join(small, "m"), false, nil)
-	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "\n") {
-		t.Errorf("got %v", err)
-	}
-	empty(t, small)
 }
 
 // TestDamagedPacks: a pack that V7 cannot boot, or that is no pack, is an error.

@@ -60,11 +60,11 @@ const (
 
 // PDR bits.
 const (
-	pdrACF    = 07      // access control field
-	pdrDown   = 1 << 3  // expansion direction: downward
-	pdrWrite  = 1 << 6  // page written since the PDR or PAR was loaded
-	pdrAccess = 1 << 7  // access that trapped or aborted
-	pdrPLF    = 077400  // page length field, bits 14-8
+	pdrACF    = 07     // access control field
+	pdrDown   = 1 << 3 // expansion direction: downward
+	pdrWrite  = 1 << 6 // page written since the PDR or PAR was loaded
+	pdrAccess = 1 << 7 // access that trapped or aborted
+	pdrPLF    = 077400 // page length field, bits 14-8
 )
 
 // A Page is one cached translation: virtual addresses va with

@@ -14,7 +14,7 @@ import (
 	"v7em/asm"
 	"v7em/images/boot"
 	"v7em/machine"
-	"v7em/tests/simh"
+	"v7em/simh"
 	"v7em/unix/fs"
 )
 

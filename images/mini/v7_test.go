@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"v7em/machine"
+	"v7em/simh"
 	"v7em/tests/guest"
-	"v7em/tests/simh"
 	v7fs "v7em/unix/fs"
 	"v7em/unix/fs/fstest"
 )

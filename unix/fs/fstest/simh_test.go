@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"v7em/tests/simh"
+	"v7em/simh"
 	"v7em/unix/fs"
 	"v7em/unix/fs/fstest"
 )

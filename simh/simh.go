@@ -116,7 +116,7 @@ func (s *Sim) Go(command string) error {
 	}
 	for deadline := time.Now().Add(s.Timeout); ; time.Sleep(time.Millisecond) {
 		// The simulator turns off echo while the machine runs.
-		mode, err := unix.IoctlGetTermios(int(s.term.Fd()), unix.TCGETS)
+		mode, err := unix.IoctlGetTermios(int(s.term.Fd()), getTermios)
 		if err != nil {
 			return fmt.Errorf("SIMH's terminal: %w", err)
 		}

@@ -1,0 +1,8 @@
+//go:build darwin || freebsd
+
+package simh
+
+import "golang.org/x/sys/unix"
+
+// getTermios is the request that reads a terminal's settings.
+const getTermios = unix.TIOCGETA
