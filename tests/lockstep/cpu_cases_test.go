@@ -197,14 +197,14 @@ func (g *cpuGen) configure(c *cpuConf) {
 			case page == 0 && !isD:
 				*par, *pdr = 0, pdrReadOnly
 			default:
-				*par, *pdr = g.par(g.batch.block[page], parIO)&parMask, g.pdr(g.batch.block[page])
+				*par, *pdr = g.par(g.batch.block[page], parIO, parMask), g.pdr(g.batch.block[page])
 			}
 		}
 	}
 }
 
 // par is a PAR for a page with its pointers at a block.
-func (g *cpuGen) par(block, parIO uint16) uint16 {
+func (g *cpuGen) par(block, parIO, mask uint16) uint16 {
 	for {
 		var v uint16
 		switch n := g.IntN(100); {
@@ -220,7 +220,7 @@ func (g *cpuGen) par(block, parIO uint16) uint16 {
 		default:
 			v = g.word()
 		}
-		if !reachesRecords(v) && !isCSM(v) {
+		if v &= mask; !reachesRecords(v) && !isCSM(v) {
 			return v
 		}
 	}

@@ -68,6 +68,7 @@ const (
 	rejTrapPage
 
 	// SIMH departs from the handbook; see departures.
+	rejReadPDR
 	rejMaint
 	rejByte
 	rejMicroBreak
@@ -88,13 +89,14 @@ var departures = []struct {
 	handbook string // the chapter of the PDP-11/70 Processor Handbook, or else as it says
 }{
 	{rejTrapPage, "a write to a page with access control 4 or 5 loses the A bit that it has just set", "Memory Management: page descriptor register, bit 7"},
+	{rejReadPDR, "the same, where the program reads the page descriptor register", "the same"},
 	{rejMaint, "MMR0 bit 8, maintenance mode, does nothing", "Memory Management: MMR0, bit 8"},
 	{rejByte, "a write to the low byte, of which there are no bits, clears the stack limit or PIRQ register's high byte", "System Architecture: stack limit register; program interrupt request register"},
 	{rejMicroBreak, "the 11/45's microprogram break register cannot be written: bus timeout", "PDP-11/45 Processor Handbook, appendix of UNIBUS addresses: 777770"},
 	{rejReadOnly, "a write to the read-only error address registers or system ID is a bus timeout", "Memory System, System Registers: 17777740, 17777742, 17777764"},
 	{rejCache, "bits 15-6 of the cache control register can be set", "Memory System: cache control register"},
 	{rejPIRQ, "a program interrupt is forgotten when it is taken, though its bit is still set", "System Architecture: program interrupt requests are the program's to clear"},
-	{rejPushPSW, "a trap whose stack is at the PSW, so that the push changes the register set, loses one of the sets", "System Architecture: processor status word, bit 11"},
+	{rejPushPSW, "a trap whose stack is at the PSW, so that the push changes the register set, loses one of the sets; a push that changes the mode is checked against the new mode's stack limit", "System Architecture: processor status word, bit 11"},
 	{rejCSM, "007000-007077 outside kernel mode is CSM, an instruction of later models", "Instruction Set: reserved instructions trap through 10"},
 }
 
@@ -116,7 +118,11 @@ func (p *cpuPage) Read(addr uint32) (uint16, bool) {
 	if addr >= regErrorLow || addr == cpu.RegSwitches {
 		return p.c.Read(addr)
 	}
-	return p.m.Read(addr)
+	v, ok := p.m.Read(addr)
+	if ok && registerName(addr) == "PAR or PDR" && addr&040 == 0 && trapsOnWrite(v) && !p.harness() {
+		p.reject = rejReadPDR
+	}
+	return v, ok
 }
 
 func (p *cpuPage) Write(addr uint32, v, mask uint16) bool {
@@ -131,7 +137,8 @@ func (p *cpuPage) Write(addr uint32, v, mask uint16) bool {
 		p.reject = rejReadOnly
 	case p.is70 && addr == regCache && v&mask&^077 != 0:
 		p.reject = rejCache
-	case addr == regPSW && p.inTrap() && (v^p.c.PSW())&mask&04000 != 0:
+	case addr == regPSW && p.inTrap() && (v^p.c.PSW())&mask&04000 != 0,
+		addr == regPSW && p.c.R[6]&077 == regPSW&077 && (v^p.c.PSW())&mask&0140000 != 0:
 		p.reject = rejPushPSW
 	case addr == mmu.RegMMR0 && v&mask&mmu.MMR0Maint != 0:
 		p.reject = rejMaint
@@ -233,8 +240,8 @@ type cpuMachine struct {
 	haltedCPU cpu.State // after the last HALT
 	haltedMMU mmu.State
 
-	ptrAt, countAt, loadedAt, resultAt, pdr1At, savedAt, enterAt, targetAt, cellEnd uint16 // word addresses
-	stack                                                                           uint16 // byte address
+	ptrAt, countAt, loadedAt, resultAt, pdr1At, recAt, savedAt, enterAt, targetAt, cellEnd uint16 // word addresses
+	stack                                                                                  uint16 // byte address
 }
 
 func newCPUMachine(tb testing.TB, prog *cpuProgram) *cpuMachine {
@@ -249,7 +256,7 @@ func newCPUMachine(tb testing.TB, prog *cpuProgram) *cpuMachine {
 	x.c = cpu.New(m, &x.page, prog.model.is70, true)
 	x.page.c = x.c
 	for name, p := range map[string]*uint16{
-		"ptr": &x.ptrAt, "count": &x.countAt, "loaded": &x.loadedAt, "low": &x.resultAt, "pdr1": &x.pdr1At, "saved": &x.savedAt, "enter": &x.enterAt, "target": &x.targetAt, "cellend": &x.cellEnd,
+		"ptr": &x.ptrAt, "count": &x.countAt, "loaded": &x.loadedAt, "low": &x.resultAt, "pdr1": &x.pdr1At, "rec": &x.recAt, "saved": &x.savedAt, "enter": &x.enterAt, "target": &x.targetAt, "cellend": &x.cellEnd,
 	} {
 		*p = prog.at(name) / 2
 	}
@@ -340,6 +347,7 @@ func (x *cpuMachine) settle(rec []uint16) bool {
 	const zone = cpuZone / 2
 	if x.c.PSW()&0144360 != 0340 || x.c.R[6] != x.stack ||
 		x.m.Mem[x.ptrAt] != uint16(x.free-cpuHigh)+rec[recLength] || x.m.Mem[x.countAt] != x.count+1 || x.m.Mem[x.loadedAt] != rec[recConf] ||
+		!slices.Equal(x.m.Mem[x.recAt:int(x.recAt)+len(rec)-1-recConf], rec[recConf:len(rec)-1]) ||
 		!slices.Equal(x.m.Mem[x.enterAt:x.targetAt], x.mem[x.enterAt:x.targetAt]) {
 		return false
 	}
@@ -362,13 +370,17 @@ func (x *cpuMachine) wroteTrapPage() bool {
 	pdrs[mmu.Kernel<<1][1] = x.m.Mem[x.pdr1At] // the harness has used that page since
 	for _, space := range pdrs {
 		for _, pdr := range space {
-			if pdr&0100 != 0 && (pdr&7 == 4 || pdr&7 == 5) {
+			if trapsOnWrite(pdr) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// trapsOnWrite says whether a PDR is that of a page that traps on writing and
+// has been written.
+func trapsOnWrite(pdr uint16) bool { return pdr&0100 != 0 && (pdr&7 == 4 || pdr&7 == 5) }
 
 // holdsCSM reports whether there is a CSM in the zone. What is planted is none,
 // and memory starts without, but an instruction may make one, and the next,
