@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -121,7 +120,7 @@ func (r *recorded) WriteBlock(n int, p []byte) error {
 	before := len(r.trace.Events())
 	err := r.Volume.WriteBlock(n, p)
 	for r.inStep && err == nil && n >= r.swap && len(r.trace.Events()) == before {
-		runtime.Gosched()
+		time.Sleep(20 * time.Microsecond)
 	}
 	return err
 }
@@ -549,6 +548,9 @@ func TestCuts(t *testing.T) {
 		{"racing", false, journaldev.VolumeOptions{JournalSize: 2 * journaldev.MinJournalSize, Transactions: 3, Clock: ticking()}, 20 * time.Millisecond},
 		{"ordered", false, journaldev.VolumeOptions{JournalSize: 4 * journaldev.MinJournalSize, Data: journaldev.DataOrdered, Clock: ticking()}, 30 * time.Millisecond},
 	}
+	if testing.Short() { // for the race detector
+		runs = runs[1:2]
+	}
 	for i, run := range runs {
 		t.Run(run.name, func(t *testing.T) {
 			begin := time.Now()
@@ -557,7 +559,7 @@ func TestCuts(t *testing.T) {
 			share, extra, mine := (want-total)/(len(runs)-i), 2, 0
 			for first := true; first || mine < share; first = false {
 				for _, p := range r.packs {
-					if (!first || testing.Short()) && p.unit < 3 {
+					if !first && p.unit < 3 || testing.Short() && p.unit != 3 {
 						continue // the small ones are quick
 					}
 					begin := time.Now()
@@ -595,6 +597,9 @@ func ticking() func() time.Time {
 // TestCutsRepeat records the same run twice: the traces are the same, so that what a
 // cut finds can be found again.
 func TestCutsRepeat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector")
+	}
 	var first []*recorded
 	for range 2 {
 		r := recordV7(t, true, journaldev.VolumeOptions{JournalSize: 4 * journaldev.MinJournalSize, Clock: ticking()}, 40*time.Millisecond)
