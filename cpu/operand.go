@@ -127,8 +127,7 @@ func (c *CPU) fetch2() (uint16, bool) {
 // write it sets the condition codes as MOV does: the write may be to the PSW.
 func (c *CPU) storeW(spec, v uint16) {
 	reg := spec & 7
-	var va uint16
-	space := int(c.Mode)<<1 | 1
+	va := c.R[reg]
 	switch spec >> 3 & 7 {
 	case 0:
 		c.N, c.Z, c.V = v, v, 0
@@ -136,9 +135,9 @@ func (c *CPU) storeW(spec, v uint16) {
 		return
 	case 1:
 		if reg == 7 {
-			space--
+			c.storeI(va, v)
+			return
 		}
-		va = c.R[reg]
 	case 6:
 		x, ok := c.fetch()
 		if !ok {
@@ -152,16 +151,23 @@ func (c *CPU) storeW(spec, v uint16) {
 			return
 		}
 		if inI {
-			space--
+			c.storeI(va, v)
+			return
 		}
 	}
 	c.N, c.Z, c.V = v, v, 0
-	p := &c.mmu.W[space&7][va>>13]
+	p := &c.dw[va>>13]
 	if off := uint32(va); off-p.Start < p.Size && va&1 == 0 {
 		c.mem[(off+p.Base)>>1] = v
 		return
 	}
-	c.writeSpace(space, va, v)
+	c.writeSpace(int(c.Mode)<<1|1, va, v)
+}
+
+// storeI is the end of storeW for an operand in I space.
+func (c *CPU) storeI(va, v uint16) {
+	c.N, c.Z, c.V = v, v, 0
+	c.writeSpace(int(c.Mode)<<1, va, v)
 }
 
 // refW finds a word operand to be changed in place: a register, a word of
