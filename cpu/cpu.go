@@ -31,16 +31,6 @@ const (
 	StopHalt              // HALT in kernel mode
 )
 
-// returnKind tells RTI and RTT, which differ in when a T bit that they load
-// takes effect, from all else.
-type returnKind uint8
-
-const (
-	returnNone returnKind = iota
-	returnRTI
-	returnRTT
-)
-
 // Condition code bits of the PSW, and its T bit.
 const (
 	PSWC = 1 << 0
@@ -103,11 +93,11 @@ type CPU struct {
 	mods   uint16 // register changes so far, in the format of MMR1
 	limit  uint32 // stack addresses below it need a look; 0 outside kernel mode
 
-	budget   int // instructions until the loop looks up
-	saved    int // budget put aside by attend
-	ends     uint64
-	io       bool       // this instruction touched the I/O page
-	returned returnKind // the last instruction was RTI or RTT
+	budget int // instructions until the loop looks up
+	saved  int // budget put aside by attend
+	ends   uint64
+	io     bool // this instruction touched the I/O page
+	rti    bool // the last instruction was RTI: a T bit that it loaded traps at once
 
 	// scratch stands for an operand in the I/O page while an instruction
 	// reads, changes and writes it.
@@ -312,9 +302,9 @@ func (c *CPU) Run(n int) Stop {
 			c.saved += c.budget - 1
 			c.budget = 1
 		}
-		c.returned = returnNone
+		c.rti = false
 		c.execute()
-		if (traced || c.returned == returnRTI && c.T) && c.Traps&trapSynchronous == 0 {
+		if (traced || c.rti && c.T) && c.Traps&trapSynchronous == 0 {
 			c.Traps |= TrapTrace
 		}
 		if c.Halted {

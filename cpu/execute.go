@@ -397,10 +397,7 @@ func (c *CPU) execute() {
 			c.R[6] += 4
 			c.R[7] = pc
 			c.restorePSW(psw)
-			c.returned = returnRTI
-			if ir == 6 {
-				c.returned = returnRTT
-			}
+			c.rti = ir == 2
 		case opEMT:
 			c.trap(TrapEMT)
 		case opTRAP:
