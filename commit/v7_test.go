@@ -253,6 +253,9 @@ func BenchmarkSettle(b *testing.B) {
 // TestAllPartsAreNeeded leaves out each part of the state in turn, and the
 // brackets: every one makes captures damaged.
 func TestAllPartsAreNeeded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many captures: left out with -short")
+	}
 	o := guest.Options{Files: loops}
 	loaded := guest.Boot(t, o)
 	sixLoops(loaded)
@@ -304,6 +307,9 @@ func TestAllPartsAreNeeded(t *testing.T) {
 // TestMountAndUmount takes captures while packs come and go. One that is not
 // mounted is clean too, though its last writes may still be queued.
 func TestMountAndUmount(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many captures: left out with -short")
+	}
 	g := guest.Boot(t, guest.Options{Files: loops})
 	background(g, "mount /tmp/1 /usr/doc /dev/rk3", "mount /tmp/2 /usr/sys /dev/rk4", "files /tmp/3", "dirs /usr/tmp/1")
 	g.Wait(5 * guest.Second)
