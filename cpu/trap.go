@@ -100,10 +100,9 @@ func (c *CPU) red() {
 // enter takes a trap or interrupt through a vector: new PC and PSW from
 // kernel D space, the old ones pushed on the stack of the new mode. An abort
 // on the way leaves the old state and its own request; if it was a push on the
-// kernel's stack, a red stack trap goes before that. MMR1 is still that of the
-// instruction before.
+// kernel's stack, a red stack trap goes before that.
 func (c *CPU) enter(vector uint16) bool {
-	c.instPC = vector
+	c.instPC, c.mods = vector, 0
 	c.mmu.MMR0 &^= mmu.MMR0Done
 	pc, ok := c.readSpace(mmu.Kernel<<1|1, vector)
 	if !ok {

@@ -84,6 +84,7 @@ const (
 	flagRTT  = 1 // enter by RTT; KSP is the address of PC and PSW
 	flagDeep = 2 // fold in all registers of MMU and Unibus map, and reload them afterwards
 	flagNoA  = 4 // leave the A bit of pages written that trap on writing out; see departures
+	flagNoR1 = 8 // leave MMR1 out; see departures
 )
 
 // cpuVectors are the vectors that lead to the stub. The condition codes of
@@ -128,7 +129,7 @@ func cpuAssemble(tb testing.TB, model cpuModel) *cpuProgram {
 		"psw": 0177776, "stklim": 0177774, "pirq": 0177772, "mbrk": 0177770, "cpuerr": 0177766, "display": 0177570,
 		"mmr0": 0177572, "mmr1": 0177574, "mmr2": 0177576, "mmr3": 0172516,
 		"kpdr": 0172300, "kpar": 0172340, "spdr": 0172200, "updr": 0177600, "upar": 0177640, "ubmap": 0170200, "memerr": 0177744, "cache": 0177746,
-		"rtt1": flagRTT, "deep": flagDeep, "noa": flagNoA, "olow": 2 * recLow, "ohigh": 2 * recHigh,
+		"rtt1": flagRTT, "deep": flagDeep, "noa": flagNoA, "nor1": flagNoR1, "olow": 2 * recLow, "ohigh": 2 * recHigh,
 		"fpar": cpuConfKPAR,
 	} {
 		line("%s = 0%o", name, v)
@@ -326,7 +327,10 @@ stub:	mov	*$psw,saved
 	line(`
 	mov	*$0,saved+62
 	mov	*$2,saved+64
-	clr	r1
+	bit	$nor1,flags
+	beq	1f
+	clr	saved+4
+1:	clr	r1
 	clr	r2
 	mov	$saved,r0`)
 	repeat(len(cpuSaved), "add (r0)+,r1; add r1,r2")

@@ -63,9 +63,10 @@ const (
 	rejSystemID  // it read the system ID, a serial number
 	rejRecords   // it set a PAR so that the records, not all of which are there yet, can be reached
 
-	// It must be tried again, with flagDeep or flagNoA.
+	// It must be tried again, with flagDeep, flagNoA or flagNoR1.
 	rejShallow
 	rejTrapPage
+	rejTrapR1
 
 	// SIMH departs from the handbook; see departures.
 	rejReadPDR
@@ -82,14 +83,15 @@ const (
 )
 
 // departures lists where SIMH 3.8.1 departs from the handbooks. Only these
-// cases are left out, and of rejTrapPage's only the bit is.
+// cases are left out, and of the first two only the bit and the register are.
 var departures = []struct {
 	why      reason
 	simh     string
 	handbook string // the chapter of the PDP-11/70 Processor Handbook, or else as it says
 }{
 	{rejTrapPage, "a write to a page with access control 4 or 5 loses the A bit that it has just set", "Memory Management: page descriptor register, bit 7"},
-	{rejReadPDR, "the same, where the program reads the page descriptor register", "the same"},
+	{rejTrapR1, "when taking a trap or interrupt aborts, MMR1 still has the register changes of the instruction before", "Memory Management: MMR1 and MMR2; MMR2 then holds the vector"},
+	{rejReadPDR, "the first, where the program reads the page descriptor register", "as there"},
 	{rejMaint, "MMR0 bit 8, maintenance mode, does nothing", "Memory Management: MMR0, bit 8"},
 	{rejByte, "a write to the low byte, of which there are no bits, clears the stack limit or PIRQ register's high byte", "System Architecture: stack limit register; program interrupt request register"},
 	{rejMicroBreak, "the 11/45's microprogram break register cannot be written: bus timeout", "PDP-11/45 Processor Handbook, appendix of UNIBUS addresses: 777770"},
@@ -318,6 +320,9 @@ func (x *cpuMachine) run(rec []uint16) reason {
 	if why == accepted && rec[recFlags]&flagNoA == 0 && x.wroteTrapPage() {
 		why = rejTrapPage
 	}
+	if why == accepted && rec[recFlags]&flagNoR1 == 0 && x.abortedTrap(rec) {
+		why = rejTrapR1
+	}
 	if why == accepted && x.holdsCSM() {
 		why = rejCSM
 	}
@@ -376,6 +381,13 @@ func (x *cpuMachine) wroteTrapPage() bool {
 		}
 	}
 	return false
+}
+
+// abortedTrap reports whether taking a trap or interrupt aborted and froze the
+// status registers: MMR2 is a vector then.
+func (x *cpuMachine) abortedTrap(rec []uint16) bool {
+	mmr0, mmr2 := x.m.Mem[x.savedAt+1], x.m.Mem[x.savedAt+3]
+	return rec[recMMR0]&mmu.MMR0Frozen == 0 && mmr0&mmu.MMR0Frozen != 0 && mmr2 < 0400
 }
 
 // trapsOnWrite says whether a PDR is that of a page that traps on writing and

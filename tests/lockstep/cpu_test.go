@@ -22,7 +22,7 @@ func (g *cpuGen) fill(x *cpuMachine, n int) *cpuBatch {
 		c := g.newCase(g.IntN(cpuNumConfs))
 		c.at = x.free
 		why := x.run(c.record())
-		for again := map[reason]uint16{rejShallow: flagDeep, rejTrapPage: flagNoA}; again[why] != 0; {
+		for again := map[reason]uint16{rejShallow: flagDeep, rejTrapPage: flagNoA, rejTrapR1: flagNoR1}; again[why] != 0; {
 			g.count[why]++
 			c.header[recFlags] |= again[why]
 			why = x.run(c.record())
