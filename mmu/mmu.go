@@ -176,12 +176,17 @@ var dEnable = [4]uint16{Kernel: MMR3KernelD, Supervisor: MMR3SuperD, User: MMR3U
 // is a 22-bit physical one; nothing need answer there.
 func (m *MMU) Translate(space int, va uint16, write bool) (pa uint32, ok bool) {
 	page := int(va >> 13)
-	if m.MMR0&MMR0Enable == 0 && !(m.MMR0&MMR0Maint != 0 && write) {
+	// Maintenance mode, in which only destinations are relocated, is for
+	// diagnostics: it is left to this path, and what is written counts as one.
+	maint := m.MMR0&(MMR0Enable|MMR0Maint) == MMR0Maint
+	if m.MMR0&MMR0Enable == 0 && !(maint && write) {
 		pa = uint32(va)
 		if pa >= 0160000 {
 			return pa | 017600000, true
 		}
-		m.fill(space, page, uint32(page)<<13, uint32(page)<<13, 020000, true, true)
+		if !maint {
+			m.fill(space, page, uint32(page)<<13, uint32(page)<<13, 020000, true, true)
+		}
 		return pa, true
 	}
 	phys := space
@@ -249,8 +254,8 @@ func (m *MMU) Translate(space int, va uint16, write bool) (pa uint32, ok bool) {
 	if mask == 0777777 && pa >= IOPage18 {
 		return pa | 017000000, true
 	}
-	// A page that wraps round the address space is left to this path.
-	if first := (base + lo) & mask; first+size <= mask {
+	// So is a page that wraps round the address space.
+	if first := (base + lo) & mask; first+size <= mask && !maint {
 		acf := pdr & pdrACF
 		m.fill(space, page, uint32(page)<<13+lo, first, size,
 			acf == 2 || acf == 6 || acf == 5, write && acf == 6)
