@@ -25,15 +25,19 @@ func FuzzExecute(f *testing.F) {
 			return uint16(seed >> 32)
 		}
 		seed |= 1 << 63
+		sparse := func() uint16 { // fewer ones
+			v := next()
+			return v & next()
+		}
 		for i := range r.m.Mem {
 			r.m.Mem[i] = uint16(code[2*i%len(code)]) | uint16(code[(2*i+1)%len(code)])<<8
 			if i%7 == 0 {
-				r.m.Mem[i] ^= next() & next()
+				r.m.Mem[i] ^= sparse()
 			}
 		}
 		for space := range 8 {
 			for page := range 8 {
-				r.m.PAR[space][page], r.m.PDR[space][page] = next()&next(), next()|077402
+				r.m.PAR[space][page], r.m.PDR[space][page] = sparse(), next()|077402
 			}
 		}
 		for i := range r.R {

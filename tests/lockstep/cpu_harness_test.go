@@ -98,13 +98,13 @@ var cpuSaved = []string{
 	"KSP", "SSP", "USP", "SP of mode 2", "stack limit", "PIRQ", "CPU error", "microbreak", "word 0", "word 2",
 }
 
+// cpuProgram is the harness for a model.
 type cpuProgram struct {
 	*asm.Program
 	model cpuModel
 }
 
 // at is the address of a label.
-
 func (p *cpuProgram) at(name string) uint16 {
 	v, ok := p.Lookup(name)
 	if !ok {

@@ -242,8 +242,8 @@ type cpuMachine struct {
 	haltedCPU cpu.State // after the last HALT
 	haltedMMU mmu.State
 
-	ptrAt, countAt, loadedAt, resultAt, pdr1At, recAt, savedAt, enterAt, targetAt, cellEnd uint16 // word addresses
-	stack                                                                                  uint16 // byte address
+	// Labels of the program: word addresses, but for stack.
+	ptrAt, countAt, loadedAt, resultAt, pdr1At, recAt, savedAt, enterAt, targetAt, cellEnd, stack uint16
 }
 
 func newCPUMachine(tb testing.TB, prog *cpuProgram) *cpuMachine {
@@ -258,7 +258,8 @@ func newCPUMachine(tb testing.TB, prog *cpuProgram) *cpuMachine {
 	x.c = cpu.New(m, &x.page, prog.model.is70, true)
 	x.page.c = x.c
 	for name, p := range map[string]*uint16{
-		"ptr": &x.ptrAt, "count": &x.countAt, "loaded": &x.loadedAt, "low": &x.resultAt, "pdr1": &x.pdr1At, "rec": &x.recAt, "saved": &x.savedAt, "enter": &x.enterAt, "target": &x.targetAt, "cellend": &x.cellEnd,
+		"ptr": &x.ptrAt, "count": &x.countAt, "loaded": &x.loadedAt, "low": &x.resultAt, "pdr1": &x.pdr1At,
+		"rec": &x.recAt, "saved": &x.savedAt, "enter": &x.enterAt, "target": &x.targetAt, "cellend": &x.cellEnd,
 	} {
 		*p = prog.at(name) / 2
 	}

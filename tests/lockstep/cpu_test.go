@@ -97,7 +97,8 @@ func TestInteger(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d cases compared; %d left out or made anew", g.count[accepted], total(g.count[accepted+1:]))
+			t.Logf("%d cases compared; of others, %d were no good, and %d are left out for what SIMH does", g.count[accepted],
+				total(g.count[rejHalt:rejShallow]), total(g.count[rejReadPDR:]))
 			for _, d := range departures {
 				t.Logf("%6d: SIMH: %s", g.count[d.why], d.simh)
 			}
