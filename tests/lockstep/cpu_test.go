@@ -48,7 +48,7 @@ func TestInteger(t *testing.T) {
 	for _, m := range []struct {
 		cpuModel
 		cases int
-	}{{model70, 600_000}, {model45, 500_000}} {
+	}{{model70, 560_000}, {model45, 450_000}} {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			n := m.cases
