@@ -109,7 +109,7 @@ func BenchmarkCommitCall(b *testing.B) {
 			f.Sync()
 			b.Run("survey", func(b *testing.B) {
 				for b.Loop() {
-					survey(s, Detect(s))
+					Survey(s, Detect(s))
 				}
 			})
 			b.Run("fingerprint", func(b *testing.B) {

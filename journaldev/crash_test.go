@@ -240,7 +240,7 @@ func counted(s *block.Store, o VolumeOptions) []bool {
 	if l == nil {
 		l = Detect
 	}
-	return counting(s.Blocks(), l(s), o.Data == DataOrdered, survey(s, l(s)))
+	return counting(s.Blocks(), l(s), o.Data == DataOrdered, Survey(s, l(s)))
 }
 
 // same says whether a recovered pack is as the commit had it.

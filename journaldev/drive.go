@@ -3,6 +3,7 @@ package journaldev
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -298,6 +299,7 @@ type Status struct {
 	Pending      int            `json:"pending"`     // committed and not home, or not yet committed
 	RingUsed     int64          `json:"ring_used"`   // bytes
 	RingSize     int64          `json:"ring_size"`   // bytes
+	RingHead     int64          `json:"ring_head"`   // where the next record goes: bytes from the start of the ring
 	Commits      int64          `json:"commits"`     // durable ones since the volume was opened
 	LastCommit   time.Time      `json:"last_commit"` // the newest durable one; zero if there was none
 	Latency      time.Duration  `json:"latency_ns"`  // of the newest, from the call of Commit until it was durable
@@ -309,6 +311,17 @@ type Status struct {
 	GuestWrites  uint64         `json:"guest_writes"`  // blocks
 	Updates      int64          `json:"updates"`
 	Err          string         `json:"error,omitempty"` // what made the volume read-only
+
+	Transactions []TransStatus `json:"transactions"` // in their places, which they keep while they are in use
+}
+
+// TransStatus is how one transaction stands.
+type TransStatus struct {
+	State    State  `json:"state"`
+	ID       uint64 `json:"id"`        // 0: in StateFree
+	Blocks   []int  `json:"-"`         // that it updates, in no order
+	RingAt   int64  `json:"ring_at"`   // where its records begin: bytes from the start of the ring, from StateStart on
+	RingUsed int64  `json:"ring_used"` // bytes of its records
 }
 
 // Status returns how the volume stands.
@@ -323,9 +336,17 @@ func (v *Volume) Status() Status {
 		return s
 	}
 	c, n := v.core, &v.stats
+	s.Transactions = make([]TransStatus, len(c.trans))
+	ring := uint64(c.ring)
 	for i := range c.trans {
-		s.States[c.trans[i].state.String()]++
+		t := &c.trans[i]
+		s.States[t.state.String()]++
+		s.Transactions[i] = TransStatus{
+			State: t.state, ID: t.id, Blocks: slices.Collect(maps.Keys(t.blocks)),
+			RingAt: int64(t.first%ring) * sectorSize, RingUsed: int64(t.sectors) * sectorSize,
+		}
 	}
+	s.RingHead = int64(c.head%ring) * sectorSize
 	s.Newest, s.Committed, s.Home = c.last, c.committed, c.home
 	s.Pending = int(c.last - c.home)
 	s.RingUsed, s.RingSize = int64(c.used())*sectorSize, int64(c.ring)*sectorSize

@@ -18,10 +18,10 @@ type fingerprint struct {
 
 // counting returns which blocks of a store count: those outside the swap space
 // and, if ordered, only those that something uses (and then uses is needed).
-func counting(blocks int, l Layout, ordered bool, uses []use) []bool {
+func counting(blocks int, l Layout, ordered bool, uses []Use) []bool {
 	counts := make([]bool, blocks)
 	for n := range counts {
-		counts[n] = !l.Swap.Has(n) && (!ordered || uses[n] != useNone)
+		counts[n] = !l.Swap.Has(n) && (!ordered || uses[n] != UseNone)
 	}
 	return counts
 }
@@ -29,7 +29,7 @@ func counting(blocks int, l Layout, ordered bool, uses []use) []bool {
 // update makes f that of the store, of which the blocks for which changed is true
 // may differ from those that f was made of, and returns what describes the pack
 // now. The zero fingerprint was made of nothing; then changed is not asked.
-func (f *fingerprint) update(s *block.Store, l Layout, ordered bool, uses []use, changed func(n int) bool) packState {
+func (f *fingerprint) update(s *block.Store, l Layout, ordered bool, uses []Use, changed func(n int) bool) packState {
 	counts := counting(s.Blocks(), l, ordered, uses)
 	if f.sums == nil {
 		f.sums, f.counts = make([]uint64, s.Blocks()), make([]bool, s.Blocks())

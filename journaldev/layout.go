@@ -1,6 +1,8 @@
 package journaldev
 
 import (
+	"fmt"
+
 	"v7em/block"
 	"v7em/unix/fs"
 )
@@ -82,27 +84,37 @@ func (p part) ReadBlock(n int, b []byte) error { return p.Store.ReadBlock(p.star
 
 func (p part) WriteBlock(n int, b []byte) error { return p.Store.WriteBlock(p.start+n, b) }
 
-// use is what a block is used for. Where two claim a block, as on a damaged file
+// Use is what a block is used for. Where two claim a block, as on a damaged file
 // system, the greater counts.
-type use uint8
+type Use uint8
 
+// What a block can be used for.
 const (
-	useNone  use = iota // free, or nobody's
-	useFile             // data of a plain file
-	useDir              // data of a directory
-	useChain            // of the free list
-	useIList            // an indirect block
-	useOther            // in no file system, or a boot block
-	useInode
-	useSuper
+	UseNone  Use = iota // free, or nobody's
+	UseFile             // data of a plain file
+	UseDir              // data of a directory
+	UseChain            // of the free list
+	UseIList            // an indirect block
+	UseOther            // in no file system, or a boot block
+	UseInode
+	UseSuper
 )
 
-// survey finds out what every block of the store is used for. Its time is bounded
+var useNames = [...]string{"free", "file", "directory", "free chain", "indirect", "other", "inodes", "superblock"}
+
+func (u Use) String() string {
+	if int(u) < len(useNames) {
+		return useNames[u]
+	}
+	return fmt.Sprintf("Use(%d)", uint8(u))
+}
+
+// Survey finds out what every block of the store is used for. Its time is bounded
 // by a small multiple of the number of blocks, whatever they hold.
-func survey(s *block.Store, l Layout) []use {
-	v := surveyor{s: s, uses: make([]use, s.Blocks())}
+func Survey(s *block.Store, l Layout) []Use {
+	v := surveyor{s: s, uses: make([]Use, s.Blocks())}
 	for i := range v.uses {
-		v.uses[i] = useOther
+		v.uses[i] = UseOther
 	}
 	for _, start := range l.starts() {
 		v.system(start)
@@ -112,13 +124,13 @@ func survey(s *block.Store, l Layout) []use {
 
 type surveyor struct {
 	s          *block.Store
-	uses       []use
+	uses       []Use
 	start, end int // the file system looked at
 }
 
 // mark claims block n of the file system and returns its number on the pack, or
 // false if there is none.
-func (v *surveyor) mark(n uint32, u use) (int, bool) {
+func (v *surveyor) mark(n uint32, u Use) (int, bool) {
 	b := v.start + int(n)
 	if n == 0 || b >= v.end {
 		return 0, false
@@ -139,11 +151,11 @@ func (v *surveyor) system(start int) {
 	super.Decode(b[:])
 	first := start + int(super.ISize)
 	for i := first; i < v.end; i++ {
-		v.uses[i] = useNone
+		v.uses[i] = UseNone
 	}
-	v.uses[start+fs.SuperBlock] = useSuper
+	v.uses[start+fs.SuperBlock] = UseSuper
 	for i := start + fs.FirstIBlock; i < first; i++ {
-		v.uses[i] = useInode
+		v.uses[i] = UseInode
 		v.s.ReadBlock(i, b[:])
 		for at := 0; at < block.Size; at += fs.InodeSize {
 			v.inode(b[at : at+fs.InodeSize])
@@ -153,11 +165,11 @@ func (v *surveyor) system(start int) {
 	next := uint32(super.Free[0])
 	for super.NFree > 0 {
 		n, ok := v.mark(next, 0)
-		if !ok || v.uses[n] == useChain {
+		if !ok || v.uses[n] == UseChain {
 			break
 		}
-		v.uses[n] = max(v.uses[n], useChain)
-		if v.uses[n] != useChain {
+		v.uses[n] = max(v.uses[n], UseChain)
+		if v.uses[n] != UseChain {
 			break
 		}
 		v.s.ReadBlock(n, b[:])
@@ -168,11 +180,11 @@ func (v *surveyor) system(start int) {
 func (v *surveyor) inode(b []byte) {
 	var n fs.Inode
 	n.Decode(b)
-	u := useFile
+	u := UseFile
 	switch n.Type() {
 	case fs.ModeRegular:
 	case fs.ModeDir:
-		u = useDir
+		u = UseDir
 	default:
 		return
 	}
@@ -187,12 +199,12 @@ func (v *surveyor) inode(b []byte) {
 
 // indirect marks an indirect block and what it leads to; level 0 is one of data
 // blocks.
-func (v *surveyor) indirect(a uint32, level int, u use) {
+func (v *surveyor) indirect(a uint32, level int, u Use) {
 	n, ok := v.mark(a, 0)
-	if !ok || v.uses[n] >= useIList {
+	if !ok || v.uses[n] >= UseIList {
 		return // been here, or no place for one
 	}
-	v.uses[n] = useIList
+	v.uses[n] = UseIList
 	var b [block.Size]byte
 	v.s.ReadBlock(n, b[:])
 	for i := 0; i < block.Size; i += 4 {
@@ -208,29 +220,29 @@ func (v *surveyor) indirect(a uint32, level int, u use) {
 // changes returns the updates that make block n, used for one thing and now for
 // another, from old to new: one for each inode or run of directory entries, else
 // one from the first byte that changed to the last.
-func changes(n int, was, is use, old, new *[block.Size]byte) []Update {
+func changes(n int, was, is Use, old, new *[block.Size]byte) []Update {
 	whole := Update{Block: n, From: 0, To: block.Size}
 	unit := 1 // ranges begin and end at multiples of it
 	switch is {
-	case useSuper:
+	case UseSuper:
 		whole.Type = TypeSuper
-	case useInode:
+	case UseInode:
 		whole.Type, unit = TypeInode, fs.InodeSize
-	case useIList:
+	case UseIList:
 		whole.Type, unit = TypeIList, 4
-	case useChain, useNone:
+	case UseChain, UseNone:
 		whole.Type = TypeFree
-	case useDir:
+	case UseDir:
 		whole.Type, unit = TypeFData, fs.DirentSize
 	default:
 		whole.Type = TypeFData
 	}
-	if was == useNone || was == useChain {
+	if was == UseNone || was == UseChain {
 		switch is {
-		case useFile, useDir:
+		case UseFile, UseDir:
 			whole.Type = TypeUsed
 			return []Update{whole}
-		case useIList:
+		case UseIList:
 			return []Update{whole}
 		}
 	}

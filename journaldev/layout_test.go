@@ -75,14 +75,14 @@ func TestSurvey(t *testing.T) {
 		if !r.Clean() || r.Double == 0 {
 			t.Fatalf("%v", r)
 		}
-		var count [useSuper + 1]int
-		for _, u := range survey(s, Layout{Systems: 1, Start: [4]int{start}}) {
+		var count [UseSuper + 1]int
+		for _, u := range Survey(s, Layout{Systems: 1, Start: [4]int{start}}) {
 			count[u]++
 		}
 		isize := int(f.Super().ISize)
-		if count[useFile]+count[useDir] != r.Data || count[useIList] != r.Single+r.Double+r.Triple || count[useNone]+count[useChain] != r.Free ||
-			count[useSuper] != 1 || count[useInode] != isize-2 || count[useDir] != 20 || count[useChain] < r.Free/50-1 || count[useChain] > r.Free/50+1 ||
-			count[useOther] != start+1+1200-1150 {
+		if count[UseFile]+count[UseDir] != r.Data || count[UseIList] != r.Single+r.Double+r.Triple || count[UseNone]+count[UseChain] != r.Free ||
+			count[UseSuper] != 1 || count[UseInode] != isize-2 || count[UseDir] != 20 || count[UseChain] < r.Free/50-1 || count[UseChain] > r.Free/50+1 ||
+			count[UseOther] != start+1+1200-1150 {
 			t.Errorf("start %d: uses %v, check counts %+v", start, count, r)
 		}
 	}
@@ -106,7 +106,7 @@ func FuzzSurvey(f *testing.F) {
 		s := block.NewStore(testBlocks)
 		s.Load(bytes.NewReader(b))
 		for _, l := range []Layout{Detect(s), {Systems: 2, Start: [4]int{0, 3}}} {
-			if got := survey(s, l); len(got) != testBlocks {
+			if got := Survey(s, l); len(got) != testBlocks {
 				t.Errorf("%d uses", len(got))
 			}
 		}
@@ -131,7 +131,7 @@ func TestChanges(t *testing.T) {
 		if new == old {
 			continue
 		}
-		was, is := use(rnd.IntN(int(useSuper)+1)), use(rnd.IntN(int(useSuper)+1))
+		was, is := Use(rnd.IntN(int(UseSuper)+1)), Use(rnd.IntN(int(UseSuper)+1))
 		got, end := old, 0
 		for _, u := range changes(9, was, is, &old, &new) {
 			if u.Block != 9 || u.From < end || u.From >= u.To || u.To > block.Size {
@@ -139,12 +139,12 @@ func TestChanges(t *testing.T) {
 			}
 			end = u.To
 			switch {
-			case u.Type == TypeInode && (is != useInode || u.From%64 != 0 || u.To != u.From+64),
-				u.Type == TypeUsed && (was != useNone && was != useChain || u.From != 0 || u.To != 512),
-				u.Type == TypeSuper && is != useSuper,
-				u.Type == TypeFree && is != useNone && is != useChain,
-				u.Type == TypeIList && is != useIList,
-				u.Type == TypeFData && is == useDir && (u.From%16 != 0 || u.To%16 != 0):
+			case u.Type == TypeInode && (is != UseInode || u.From%64 != 0 || u.To != u.From+64),
+				u.Type == TypeUsed && (was != UseNone && was != UseChain || u.From != 0 || u.To != 512),
+				u.Type == TypeSuper && is != UseSuper,
+				u.Type == TypeFree && is != UseNone && is != UseChain,
+				u.Type == TypeIList && is != UseIList,
+				u.Type == TypeFData && is == UseDir && (u.From%16 != 0 || u.To%16 != 0):
 				t.Fatalf("%v to %v: update %+v", was, is, u)
 			}
 			copy(got[u.From:u.To], new[u.From:u.To])

@@ -77,6 +77,8 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 		}
 		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, view: store, tip: store.Clone()}
 		v.home = &backing{f: osFile{f}, path: path, unit: o.Unit}
+		layout := layoutOf(store, o.Layout)
+		v.surveyed.Store(&surveyed{Survey(store, layout), layout})
 		return v, nil
 	}
 	name := JournalPath(path)
@@ -210,7 +212,7 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 
 	// The journal begins anew: what it holds now is home.
 	v := &Volume{
-		o: o, recovery: r.report, view: r.store, tip: r.store.Clone(),
+		o: o, recovery: r.report, replayed: r.replayed, view: r.store, tip: r.store.Clone(),
 		bodies: map[uint64]*body{}, loose: map[int][]byte{}, strays: map[int]bool{},
 		newest: newTicket(r.plan.newest),
 		drive:  drive{home: home, journal: journal, stopped: make(chan struct{})},
@@ -219,7 +221,8 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	v.work.L, v.room.L = &v.mu, &v.mu
 	layout := layoutOf(v.tip, o.Layout)
 	v.layout.Store(&layout)
-	v.tipUses = survey(v.tip, layout)
+	v.tipUses = Survey(v.tip, layout)
+	v.surveyed.Store(&surveyed{v.tipUses, layout})
 	v.state = r.describe(layout, o.Data == DataOrdered, v.tipUses)
 	v.print = r.print
 	v.head = r.next(v.state, nanos(o.Clock()))

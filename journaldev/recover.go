@@ -117,6 +117,14 @@ type recovered struct {
 	print  fingerprint  // of store
 	writes []int        // the blocks in which the image differs, in ascending order
 	report Recovery
+
+	replayed []Replay
+}
+
+// Replay is what recovery took from one transaction.
+type Replay struct {
+	Transaction uint64
+	Blocks      []int // of which the journal had an image, in the journal's order
 }
 
 // lookThrough puts a journal over an image in memory. It writes nothing. A journal
@@ -134,13 +142,16 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 			p.apply = p.apply[:i]
 			break
 		}
+		replay := Replay{Transaction: p.apply[i].id}
 		for _, e := range entries {
 			if e.redo != nil {
 				if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
 					return nil, err
 				}
+				replay.Blocks = append(replay.Blocks, e.Block)
 			}
 		}
+		r.replayed = append(r.replayed, replay)
 	}
 	// What the pack should be now: as the last commit mark that is applied says, or
 	// the last one that is home.
@@ -172,9 +183,9 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 
 // describe returns what describes the pack as recovery leaves it. uses is what a
 // survey with that layout finds, or nil.
-func (r *recovered) describe(l Layout, ordered bool, uses []use) packState {
+func (r *recovered) describe(l Layout, ordered bool, uses []Use) packState {
 	if ordered && uses == nil {
-		uses = survey(r.store, l)
+		uses = Survey(r.store, l)
 	}
 	return r.print.update(r.store, l, ordered, uses, func(int) bool { return false })
 }

@@ -76,12 +76,13 @@ const (
 // whose Ticket was done.
 //
 // The methods of a drive (ReadBlock, WriteBlock, Snapshot) belong to the goroutine
-// that runs the machine. Commit, Sync, Status, Err and ReadOnly may be called from
-// any. Close and Cut come last.
+// that runs the machine. Commit, Sync, Status, Uses, Err and ReadOnly may be called
+// from any. Close and Cut come last.
 type Volume struct {
 	kind     Kind
 	o        VolumeOptions
 	recovery Recovery
+	replayed []Replay
 	readOnly bool
 
 	view    *block.Store // the drive's; of the machine's goroutine
@@ -93,7 +94,9 @@ type Volume struct {
 	// protects the newest committed state and what its blocks are used for.
 	committing sync.Mutex
 	tip        *block.Store
-	tipUses    []use
+	tipUses    []Use
+
+	surveyed atomic.Pointer[surveyed] // of the newest commit
 
 	// mu protects what follows, but is never held during I/O.
 	mu       sync.Mutex
@@ -111,13 +114,19 @@ type Volume struct {
 	drive
 }
 
+// surveyed is what the blocks of a commit are used for. It does not change.
+type surveyed struct {
+	uses   []Use
+	layout Layout
+}
+
 // body is what a transaction holds. It changes, in Commit, only until the core
 // starts it.
 type body struct {
 	base     *block.Store // the committed state before it
-	baseUses []use
+	baseUses []Use
 	state    *block.Store // the committed state with it
-	uses     []use
+	uses     []Use
 	layout   Layout
 	blocks   map[int][]byte // the blocks that it updates
 	strays   map[int]bool   // those of them that may differ at home from base
@@ -223,6 +232,18 @@ func (v *Volume) Committed() *block.Store {
 	return v.tip.Clone()
 }
 
+// Uses returns what every block of the pack was used for at the newest commit, which
+// the caller must not change, and where its file systems and swap space were. It
+// does not wait.
+func (v *Volume) Uses() ([]Use, Layout) {
+	s := v.surveyed.Load()
+	return s.uses, s.layout
+}
+
+// Replayed returns what the journal brought home when the volume was opened,
+// transaction by transaction, which the caller must not change.
+func (v *Volume) Replayed() []Replay { return v.replayed }
+
 // Revert makes the view what was committed last, for changes from the host when the
 // guest is off. Swap space goes with it. It belongs to the machine's goroutine.
 func (v *Volume) Revert() { v.view = v.Committed() }
@@ -248,7 +269,7 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	}
 	// Nobody else touches b now: the core does not start what someone is in.
 	layout := layoutOf(state, v.o.Layout)
-	b.state, b.layout, b.uses = state.Clone(), layout, survey(state, layout)
+	b.state, b.layout, b.uses = state.Clone(), layout, Survey(state, layout)
 	b.note = b.note.join(note)
 	b.noteJSON = b.note.encode()
 
@@ -276,6 +297,7 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	}
 	b.setEntries(v.core.find(id).updates, v.o.Undo)
 	v.tip, v.tipUses = b.state, b.uses
+	v.surveyed.Store(&surveyed{b.uses, b.layout})
 	if len(updates) == 0 && !joined {
 		v.core.put(id, 0)
 		delete(v.bodies, id)
@@ -373,7 +395,7 @@ func (b *body) difference(ordered bool) []Update {
 		b.state.ReadBlock(n, new[:])
 		b.blocks[n] = bytes.Clone(new[:])
 		was, is := b.baseUses[n], b.uses[n]
-		fresh := ordered && was == useNone && is <= useFile
+		fresh := ordered && was == UseNone && is <= UseFile
 		for _, u := range changes(n, was, is, &old, &new) {
 			u.Direct = fresh
 			updates = append(updates, u)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,6 +110,9 @@ func TestVolumeOnFiles(t *testing.T) {
 			v = openVol(t, path, o)
 			if !same(v.Snapshot(), committed, counted(committed, o)) || same(v.Snapshot(), before, counted(before, o)) {
 				t.Error("the commit is not there")
+			}
+			if n := v.Recovery().Count; len(v.Replayed()) != n || n > 0 && !slices.Contains(v.Replayed()[0].Blocks, 300) {
+				t.Errorf("%d transactions recovered: %v", n, v.Replayed())
 			}
 			if v.Recovery().Damaged != 0 || v.Recovery().Changed {
 				t.Errorf("recovery says %v", v.Recovery())
@@ -264,6 +268,15 @@ func TestRule6(t *testing.T) {
 	}
 	if s := w.v.Status(); s.States["TRANS"] != 2 || s.Home != 0 || s.Pending != 2 {
 		t.Fatalf("status %+v", s)
+	}
+	s := w.v.Status()
+	for i, tr := range s.Transactions {
+		if tr.State != StateTrans || tr.ID != uint64(i)+1 || !slices.Equal(tr.Blocks, []int{100 + i}) || tr.RingUsed == 0 {
+			t.Errorf("transaction %d: %+v", i, tr)
+		}
+	}
+	if a, b := s.Transactions[0], s.Transactions[1]; b.RingAt != a.RingAt+a.RingUsed || s.RingHead != b.RingAt+b.RingUsed || s.RingUsed != a.RingUsed+b.RingUsed {
+		t.Errorf("the ring: %+v", s)
 	}
 	write(t, w.v, 102, 1)
 	w.commit() // does the I/O that it has to wait for
