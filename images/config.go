@@ -47,12 +47,18 @@ plain-keys = false
 // LoadConfig reads the configuration file in a machine's directory. Without a file
 // it returns the defaults. What the file should not say is an error.
 func LoadConfig(dir string) (Config, error) {
-	c := Config{Disk: "rk"}
 	path := filepath.Join(dir, ConfigName)
-	md, err := toml.DecodeFile(path, &c)
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, nil
+	text, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Config{Disk: "rk"}, err
 	}
+	return parseConfig(path, string(text))
+}
+
+// parseConfig reads the text of the configuration file at path.
+func parseConfig(path, text string) (Config, error) {
+	c := Config{Disk: "rk"}
+	md, err := toml.Decode(text, &c)
 	if perr := new(toml.ParseError); errors.As(err, perr) {
 		return c, fmt.Errorf("%s line %d: %s", path, perr.Position.Line, perr.Message)
 	}
