@@ -2,6 +2,8 @@ package journaldev
 
 import (
 	"crypto/sha256"
+	"iter"
+	"slices"
 
 	"v7em/block"
 )
@@ -46,6 +48,21 @@ func (f *fingerprint) update(s *block.Store, l Layout, ordered bool, uses []Use,
 	}
 	f.counts = counts
 	return packState{fingerprint: total, ordered: ordered, layout: l}
+}
+
+// clone returns a copy.
+func (f *fingerprint) clone() fingerprint {
+	return fingerprint{sums: slices.Clone(f.sums), counts: slices.Clone(f.counts)}
+}
+
+// renew makes f that of the store, of which the given blocks may differ from those
+// that f was made of. Which blocks count stays as it is.
+func (f *fingerprint) renew(s *block.Store, changed iter.Seq[int]) {
+	for n := range changed {
+		if f.counts[n] {
+			f.sums[n] = blockSum(s, n)
+		}
+	}
 }
 
 // blockSum returns a block's part of the sum.

@@ -130,6 +130,12 @@ type Replay struct {
 // lookThrough puts a journal over an image in memory. It writes nothing. A journal
 // that does not fit the image is an error unless force is set.
 func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error) {
+	return lookThroughAfter(nil, image, j, force)
+}
+
+// lookThroughAfter is lookThrough with what is known of a pack recovered before, if
+// there was one.
+func lookThroughAfter(before *recovered, image *block.Store, j *journal, force bool) (*recovered, error) {
 	if j.blocks != image.Blocks() {
 		return nil, fmt.Errorf("%w: it is of a pack of %d blocks, this one has %d", ErrForeign, j.blocks, image.Blocks())
 	}
@@ -152,6 +158,10 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 			}
 		}
 		r.replayed = append(r.replayed, replay)
+	}
+	if before != nil && before.store.Blocks() == r.store.Blocks() {
+		r.print = before.print.clone()
+		r.print.renew(r.store, r.store.Diff(before.store))
 	}
 	// What the pack should be now: as the last commit mark that is applied says, or
 	// the last one that is home.

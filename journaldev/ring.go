@@ -49,7 +49,10 @@ func pickHeader(b []byte) (header, error) {
 
 // readJournal reads a journal and finds its records. It changes nothing, and
 // believes only what checksums confirm.
-func readJournal(f File) (*journal, error) {
+func readJournal(f File) (*journal, error) { return readJournalInto(f, nil) }
+
+// readJournalInto is readJournal with memory for the ring, if it is large enough.
+func readJournalInto(f File, data []byte) (*journal, error) {
 	size, err := f.Size()
 	if err != nil {
 		return nil, err
@@ -67,10 +70,12 @@ func readJournal(f File) (*journal, error) {
 	if want := ringOffset + int64(j.ring)*sectorSize; size < want {
 		return nil, fmt.Errorf("it has %d bytes and should have %d: it was cut short", size, want)
 	}
-	j.data = make([]byte, j.ring*sectorSize)
-	if _, err := f.ReadAt(j.data, ringOffset); err != nil && !errors.Is(err, io.EOF) {
+	j.data = slices.Grow(data[:0], j.ring*sectorSize)[:j.ring*sectorSize]
+	n, err := f.ReadAt(j.data, ringOffset)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
+	clear(j.data[n:])
 	j.scan()
 	return j, nil
 }
