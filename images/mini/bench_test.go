@@ -1,11 +1,16 @@
-package mini
+package mini_test
 
-import "testing"
+import (
+	"testing"
+
+	"v7em/images/mini"
+	"v7em/tests/guest"
+)
 
 // BenchmarkPack: a pack is made while somebody waits for the first prompt.
 func BenchmarkPack(b *testing.B) {
 	for b.Loop() {
-		if _, err := Pack(then); err != nil {
+		if _, err := mini.Pack(guest.Epoch); err != nil {
 			b.Fatal(err)
 		}
 	}

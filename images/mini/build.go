@@ -86,10 +86,8 @@ const library = "lib/start.s"
 
 // parts are what some programs need besides.
 var parts = map[string][]string{
-	"date":  {"lib/calendar.s"},
-	"ls":    {"lib/calendar.s", "lib/names.s"},
-	"rm":    {"lib/remove.s"},
-	"rmdir": {"lib/remove.s"},
+	"date": {"lib/calendar.s"},
+	"ls":   {"lib/calendar.s", "lib/names.s"},
 }
 
 // Program returns the a.out of one of the user programs.

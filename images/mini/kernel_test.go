@@ -1,4 +1,4 @@
-package mini
+package mini_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 
 	"v7em/commit"
 	"v7em/machine"
-	v7fs "v7em/unix/fs"
+	"v7em/unix/fs"
 	"v7em/unix/kernel"
 )
 
@@ -15,13 +15,13 @@ import (
 func TestKernelView(t *testing.T) {
 	g := start(t, machine.Config{})
 	for i, loop := range loads {
-		g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; while true; do %s; done) >out%d 2>&1 &", i, i, loop, i))
+		g.Run(fmt.Sprintf("mkdir p%d; (cd p%d; while true; do %s; done) >out%d 2>&1 &", i, i, loop, i))
 	}
 	captures, failed, damaged, instructions := 0, 0, 0, uint64(0)
 	s := commit.NewSettler()
 	for i := range 300 {
-		g.m.Run(uint64(7_000_000 + 310_000*(i%17)))
-		if err := s.Clone(g.m); err != nil {
+		g.M.Run(uint64(7_000_000 + 310_000*(i%17)))
+		if err := s.Clone(g.M); err != nil {
 			t.Fatal(err)
 		}
 		p, err := s.Settle()
@@ -36,14 +36,14 @@ func TestKernelView(t *testing.T) {
 		}
 		instructions = max(instructions, p.Instructions)
 		for d, state := range p.Packs {
-			if d != (kernel.Drive{Controller: kernel.RK}) {
+			if d.Controller != kernel.RK || d.Unit > 1 {
 				t.Errorf("drive %v", d)
 			}
-			if r := v7fs.Check(state); !r.Clean() {
+			if r := fs.Check(state); !r.Clean() {
 				t.Errorf("capture %d: %s\n%v", i, r, r.Problems[:min(len(r.Problems), 10)])
 			}
 		}
-		if r := v7fs.Check(g.disk); !r.Clean() {
+		if r := fs.Check(g.Drives().Disks[0]); !r.Clean() {
 			damaged++
 		}
 	}

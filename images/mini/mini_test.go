@@ -1,98 +1,31 @@
-package mini
+package mini_test
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-	"v7em/asm"
 
-	"v7em/block"
-	"v7em/images/console"
+	"v7em/asm"
+	"v7em/images/mini"
 	"v7em/machine"
-	v7fs "v7em/unix/fs"
+	"v7em/tests/guest"
+	"v7em/unix/fs"
 )
 
-var then = time.Date(1979, 7, 1, 12, 0, 0, 0, time.UTC)
-
-// small is a machine that runs mini.
-type small struct {
-	t    *testing.T
-	m    *machine.Machine
-	c    *console.Session
-	disk *block.Store
-	out  []byte
-}
-
-// off makes the machine, with a new pack in its drive, and leaves it off.
-func off(t *testing.T, cfg machine.Config) *small {
+// start boots mini.
+func start(t *testing.T, cfg machine.Config) *guest.Guest {
 	t.Helper()
-	image, err := Pack(then)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &small{t: t, disk: block.NewStore(PackBlocks)}
-	if err := g.disk.Load(bytes.NewReader(image)); err != nil {
-		t.Fatal(err)
-	}
-	if g.m, err = machine.New(cfg); err != nil {
-		t.Fatal(err)
-	}
-	if err := g.m.AttachRK(0, machine.MemDisk{Store: g.disk}); err != nil {
-		t.Fatal(err)
-	}
-	g.c = console.New(g.m)
-	g.c.Echo = func(c byte) { g.out = append(g.out, c) }
-	return g
+	return guest.Boot(t, guest.Options{Guest: guest.Mini, Machine: cfg})
 }
 
-// on boots it and waits for the prompt.
-func (g *small) on() {
-	g.t.Helper()
-	if err := g.m.Boot("rk", 0); err != nil {
-		g.t.Fatal(err)
-	}
-	g.expect("boot: ")
-	g.c.Type("\r")
-	g.expect("# ")
-}
-
-func start(t *testing.T, cfg machine.Config) *small {
+// clean syncs and checks the file systems.
+func clean(t *testing.T, g *guest.Guest) {
 	t.Helper()
-	g := off(t, cfg)
-	g.on()
-	return g
-}
-
-func (g *small) expect(text string) {
-	g.t.Helper()
-	if _, err := g.c.Expect(context.Background(), 60*console.Second, text); err != nil {
-		g.t.Fatalf("%v\n%s\nPC %06o PSW %06o R %06o\n%s", err, g.out, g.m.CPU.R[7], g.m.CPU.PSW(), g.m.CPU.R, g.dump())
-	}
-}
-
-// sh types a command at the prompt and returns what it prints.
-func (g *small) sh(command string) string {
-	g.t.Helper()
-	at := len(g.out)
-	g.c.Type(command + "\r")
-	g.expect("\r\n# ")
-	out := strings.ReplaceAll(string(g.out[at:]), "\r", "")
-	_, out, _ = strings.Cut(out, "\n") // the echo
-	return strings.TrimSuffix(out, "# ")
-}
-
-// clean syncs and checks the file system.
-func (g *small) clean() {
-	g.t.Helper()
-	g.sh("sync")
-	if _, err := g.c.Run(context.Background(), 2*console.Second); err != nil {
-		g.t.Fatal(err)
-	}
-	if r := v7fs.Check(g.disk); !r.Clean() {
-		g.t.Errorf("the pack is not clean:\n%s\n%v", r, r.Problems[:min(len(r.Problems), 40)])
+	g.Sync()
+	for _, v := range guest.Volumes(t, g.Drives()) {
+		if r := fs.Check(v.Dev); !r.Clean() {
+			t.Errorf("%s is not clean:\n%s\n%v", v.Device, r, r.Problems[:min(len(r.Problems), 40)])
+		}
 	}
 }
 
@@ -113,7 +46,7 @@ func TestCommands(t *testing.T) {
 		{"cd /tmp; pwd; cd /; pwd", "/tmp\n/\n"},
 		{"mkdir a; mkdir a/b; ls a; pwd", "b\n/\n"},
 		{"echo hi >a/f; echo there >>a/f; cat a/f; cat <a/f; wc a/f", "hi\nthere\nhi\nthere\n      2      2      9 a/f\n"},
-		{"cp a/f a/g; cmp a/f a/g; mv a/g a/h; ln a/h a/i; ls -l a", "drwxrwxrwx  2 root      32 Jul  1 12:00 b\n-rw-rw-rw-  1 root       9 Jul  1 12:00 f\n-rw-rw-rw-  2 root       9 Jul  1 12:00 h\n-rw-rw-rw-  2 root       9 Jul  1 12:00 i\n"},
+		{"cp a/f a/g; cmp a/f a/g; mv a/g a/h; ln a/h a/i; ls -l a", "drwxrwxr-x  2 root      32 Mar 14 15:09 b\n-rw-rw-r--  1 root       9 Mar 14 15:09 f\n-rw-rw-r--  2 root       9 Mar 14 15:09 h\n-rw-rw-r--  2 root       9 Mar 14 15:09 i\n"},
 		{"ls a; rm a/i a/h; ls a", "b\nf\nh\ni\nb\nf\n"},
 		{"echo a/*; echo a/[f-g] a/?; echo zz*", "a/b a/f\na/f a/b a/f\nzz*\n"},
 		{"rmdir a", "rmdir: not empty: a\n"},
@@ -121,22 +54,22 @@ func TestCommands(t *testing.T) {
 		{"nonsense; echo $?", "sh: not found: nonsense\n127\n"},
 		{"x=`echo a; echo b`; echo \"$x\"; echo $x", "a\nb\na b\n"},
 		{"cat >/tmp/s <<x", "sh: syntax error\n"},
-		{"echo 'echo $0 $1 $\\#; exit 3' >/tmp/s; sh /tmp/s q r; echo $?; chmod 755 /tmp/s; /tmp/s z", "/tmp/s q 2\n3\n/tmp/s z 1\n"},
+		{"echo 'echo $0 $1 $#; exit 3' >/tmp/s; sh /tmp/s q r; echo $?; chmod 755 /tmp/s; /tmp/s z", "/tmp/s q 2\n3\n/tmp/s z 1\n"},
 		{"sleep 1 & wait; echo done", "done\n"},
 		{"date 7912312359; date >/tmp/d; date 7907011200", ""},
 		{"cat /tmp/d", "Mon Dec 31 23:59:00 GMT 1979\n"},
-		{"df /dev/rk1 2>/dev/null; echo $?", "1\n"},
+		{"df /dev/rk5 2>/dev/null; echo $?", "1\n"},
 		{"ls nothing 2>/dev/null; echo $?", "1\n"},
 		{"echo x | cat | cat | cat", "x\n"},
 		{"ls -l /dev/null", "crw-rw-rw-  1 root   8,  2 Jul  1 12:00 /dev/null\n"},
 	} {
-		if got := g.sh(tt.command); got != tt.want {
+		if got := g.Run(tt.command); got != tt.want {
 			t.Errorf("%s:\n got %q\nwant %q", tt.command, got, tt.want)
 		}
 	}
-	g.clean()
+	clean(t, g)
 	if t.Failed() {
-		t.Log(g.dump())
+		t.Log(dump(g))
 	}
 }
 
@@ -150,10 +83,10 @@ func TestModels(t *testing.T) {
 		{Model: machine.PDP1170, NoFPP: true},
 	} {
 		g := start(t, cfg)
-		if got := g.sh("echo hello | cat"); got != "hello\n" {
+		if got := g.Run("echo hello | cat"); got != "hello\n" {
 			t.Errorf("%+v: %q", cfg, got)
 		}
-		g.clean()
+		clean(t, g)
 	}
 }
 
@@ -173,51 +106,137 @@ func TestLoad(t *testing.T) {
 		loops []string
 	}{{machine.PDP1145, loads[:3]}, {machine.PDP1145, loads[2:]}, {machine.PDP1170, loads}} {
 		g := start(t, machine.Config{Model: tt.model})
-		g.sh("mkdir /w; cd /w")
+		g.Run("mkdir /w; cd /w")
 		for i, loop := range tt.loops {
-			g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; %s) >out%d 2>&1 &", i, i, loop, i))
+			g.Run(fmt.Sprintf("mkdir p%d; (cd p%d; %s) >out%d 2>&1 &", i, i, loop, i))
 		}
-		g.c.Type("wait; echo all done\r")
-		if _, err := g.c.Expect(context.Background(), 3600*console.Second, "\nall done"); err != nil {
-			t.Fatalf("%v\n%s\n%s", err, g.out, g.dump())
+		if got := g.Run("wait; echo all done"); got != "all done\n" {
+			t.Fatalf("%q\n%s", got, dump(g))
 		}
-		g.expect("# ")
-		if got := g.sh("cat out*; echo p?/*; cd /; rm -r w"); got != "p?/*\n" {
+		if got := g.Run("cat out*; echo p?/*; cd /; rm -r w"); got != "p?/*\n" {
 			t.Errorf("%v: %s", tt.model, got)
 		}
-		g.clean()
+		clean(t, g)
 	}
 }
 
 // TestFull fills the disk.
 func TestFull(t *testing.T) {
 	g := start(t, machine.Config{})
-	g.sh("echo >/tmp/after; df >/tmp/before; df >/tmp/before; mkdir /full; cd /full")
-	out := g.sh("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do cp /unix u$i$j; cp /bin/sh s$i$j; done; done; mkdir a b c d e f g h; df")
+	g.Run("echo >/tmp/after; df >/tmp/before; df >/tmp/before; mkdir /full; cd /full")
+	out := g.Run("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do cp /unix u$i$j; cp /bin/sh s$i$j; done; done; mkdir a b c d e f g h; df")
 	if !strings.Contains(out, "no space left") || !strings.Contains(out, "rk0 0 of") {
 		t.Errorf("filling: %s", out)
 	}
-	g.clean()
+	clean(t, g)
 	// A directory that cannot grow.
-	out = g.sh("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do ln u11 l$i$j; mkdir m$i$j; done; done 2>&1 | wc; cd /; ls -l full | wc")
+	out = g.Run("for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do ln u11 l$i$j; mkdir m$i$j; done; done 2>&1 | wc; cd /; ls -l full | wc")
 	t.Log(out)
-	g.clean()
-	if out = g.sh("rm -r /full; df >/tmp/after; cmp /tmp/before /tmp/after || cat /tmp/before /tmp/after"); out != "" {
+	clean(t, g)
+	if out = g.Run("rm -r /full; df >/tmp/after; cmp /tmp/before /tmp/after || cat /tmp/before /tmp/after"); out != "" {
 		t.Error(out)
 	}
-	g.clean()
+	clean(t, g)
+}
+
+// TestTerminal edits lines, interrupts programs, and ends a shell and a file.
+func TestTerminal(t *testing.T) {
+	g := guest.PowerOn(t, guest.Options{Guest: guest.Mini})
+	sh := func(command string) string {
+		t.Helper()
+		g.Send(command + "\r")
+		_, out, _ := strings.Cut(strings.TrimSuffix(g.Await("\r\n# "), "# "), "\n") // the echo
+		return out
+	}
+	if got := sh("echo abd#c; echo a\\#b\\@"); got != "\nabc\na#b@\n" { // a @ is echoed with a newline
+		t.Errorf("erase: %q", got)
+	}
+	g.Type("echo wrong@")
+	if got := sh("echo right"); !strings.HasSuffix(got, "right\n") || strings.Contains(got, "\nwrong") {
+		t.Errorf("kill: %q", got)
+	}
+	g.Type("for i in 1 2 3; do sleep 1000; done\r")
+	g.Wait(guest.Second)
+	g.Type("\x7f")
+	g.Await("# ")
+	if got := sh("echo $?"); got != "130\n" {
+		t.Errorf("status after DEL: %q", got)
+	}
+	g.Type("cat >/tmp/f; cat /tmp/f\rline\r\x04")
+	g.Await("line\r\nline\r\n# ")
+	g.Type("x=1\r")
+	g.Await("# ")
+	g.Type("\x04") // the shell ends; init starts another
+	g.Await("# ")
+	if got := sh("echo $x."); got != ".\n" {
+		t.Errorf("a new shell: %q", got)
+	}
+	g.Type("if true\r")
+	g.Await("> ")
+	g.Type("then echo more\r")
+	g.Await("> ")
+	if got := sh("fi"); got != "more\n" {
+		t.Errorf("several lines: %q", got)
+	}
+	if got := sh("stty; stty erase '^h' kill '^u'; stty"); got != "erase # kill @ echo -raw -cbreak -nl \nerase ^H kill ^U echo -raw -cbreak -nl \n" {
+		t.Errorf("stty: %q", got)
+	}
+	if got := sh("wrong\x15echo rie\bght#1@2"); !strings.HasSuffix(got, "right#1@2\n") {
+		t.Errorf("other keys: %q", got)
+	}
+	for _, tt := range []struct{ command, want string }{
+		{"stty -lcase cr0 nl0 tabs", ""},
+		{"stty erase", "stty: unknown mode: erase\n"},
+		{"stty sane", "stty: unknown mode: sane\n"},
+		{"stty nl; stty >/tmp/s; stty -nl; cat /tmp/s", "stty: standard output: not a terminal\n"},
+		{"PS1='$ '", ""},
+	} {
+		g.Send(tt.command + "\r")
+		g.Wait(guest.Second)
+		_, got, _ := strings.Cut(g.Printed(), "\n")
+		if got != tt.want+"# " && !(strings.HasPrefix(tt.command, "PS1") && got == "$ ") {
+			t.Errorf("%s: %q", tt.command, got)
+		}
+	}
+}
+
+// TestMount mounts a second pack, and finds it as it was left.
+func TestMount(t *testing.T) {
+	g := start(t, machine.Config{})
+	second := g.M.RK.Disk(0).(machine.MemDisk).Clone()
+	if err := g.M.AttachRK(2, machine.MemDisk{Store: second}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ command, want string }{
+		{"mount /dev/rk2 /mnt; ls /mnt", "bin\ndev\netc\nmnt\nrkboot\ntmp\nunix\nusr\n"},
+		{"cd /mnt/tmp; mkdir a; pwd; cd ../..; pwd", "/mnt/tmp\n/\n"},
+		{"ln /unix /mnt/x", "ln: cannot make /mnt/x: on another device\n"},
+		{"rmdir /mnt", "rmdir: cannot remove /mnt\n"},
+		{"cd /mnt; umount /dev/rk2; cd /", "umount: /dev/rk2: busy\n"},
+		{"umount /dev/rk2; ls /mnt; umount /dev/rk2", "umount: /dev/rk2: invalid argument\n"},
+		{"mount /dev/rk2 /mnt -r; ls /mnt/tmp; echo x >/mnt/f; umount /dev/rk2", "a\nsh: cannot open /mnt/f: read-only file system\n"},
+		{"mount /dev/rk3 /mnt", "mount: /dev/rk3: i/o error\n"},
+	} {
+		if got := g.Run(tt.command); got != tt.want {
+			t.Errorf("%s:\n got %q\nwant %q", tt.command, got, tt.want)
+		}
+	}
+	clean(t, g)
+	if r := fs.Check(second); !r.Clean() {
+		t.Errorf("the second pack: %s", r)
+	}
 }
 
 // dump describes the processes, for a test that fails.
-func (g *small) dump() string {
-	p, err := kernelProgram()
+func dump(g *guest.Guest) string {
+	symbols, err := mini.KernelSymbols()
 	if err != nil {
 		return err.Error()
 	}
 	name := func(v uint16) string {
 		best := ""
 		var at uint16
-		for _, s := range p.Symbols {
+		for _, s := range symbols {
 			if (s.Type == asm.SymBSS || s.Type == asm.SymData) && s.Value <= v && s.Value >= at {
 				best, at = s.Name, s.Value
 			}
@@ -225,8 +244,13 @@ func (g *small) dump() string {
 		return fmt.Sprintf("%s+%o", best, v-at)
 	}
 	var b strings.Builder
-	proc, _ := p.Lookup("_proc")
-	mem := g.m.MMU.Mem
+	var proc uint16
+	for _, s := range symbols {
+		if s.Name == "_proc" {
+			proc = s.Value
+		}
+	}
+	mem := g.M.MMU.Mem
 	for i := range uint16(48) {
 		w := mem[(proc+28*i)/2:]
 		if w[0]&0o377 == 0 {
@@ -235,70 +259,4 @@ func (g *small) dump() string {
 		fmt.Fprintf(&b, "proc %d: stat %d flag %o pri %d sig %06o pid %d ppid %d addr %o size %o wchan %s\n", i, w[0]&0o377, w[0]>>8, w[1]&0o377, w[3], w[6], w[7], w[8], w[9], name(w[10]))
 	}
 	return b.String()
-}
-
-// TestTerminal edits lines, interrupts programs, and ends a shell and a file.
-func TestTerminal(t *testing.T) {
-	g := start(t, machine.Config{})
-	if got := g.sh("echo abd#c; echo a\\#b\\@"); got != "\nabc\na#b@\n" { // a @ is echoed with a newline
-		t.Errorf("erase: %q", got)
-	}
-	g.c.Type("echo wrong@")
-	if got := g.sh("echo right"); !strings.HasSuffix(got, "right\n") || strings.Contains(got, "\nwrong") {
-		t.Errorf("kill: %q", got)
-	}
-	g.c.Type("for i in 1 2 3; do sleep 1000; done\r")
-	if _, err := g.c.Run(context.Background(), console.Second); err != nil {
-		t.Fatal(err)
-	}
-	g.c.Type("\x7f")
-	g.expect("# ")
-	if got := g.sh("echo $?"); got != "130\n" {
-		t.Errorf("status after DEL: %q", got)
-	}
-	g.c.Type("cat >/tmp/f; cat /tmp/f\rline\r\x04")
-	g.expect("line\r\nline\r\n# ")
-	g.c.Type("x=1\r")
-	g.expect("# ")
-	g.c.Type("\x04") // the shell ends; init starts another
-	g.expect("# ")
-	if got := g.sh("echo $x."); got != ".\n" {
-		t.Errorf("a new shell: %q", got)
-	}
-	g.c.Type("if true\r")
-	g.expect("> ")
-	g.c.Type("then echo more\r")
-	g.expect("> ")
-	if got := g.sh("fi"); got != "more\n" {
-		t.Errorf("several lines: %q", got)
-	}
-	g.clean()
-}
-
-// TestMount mounts a second pack, and finds it as it was left.
-func TestMount(t *testing.T) {
-	g := off(t, machine.Config{})
-	second := g.disk.Clone()
-	if err := g.m.AttachRK(1, machine.MemDisk{Store: second}); err != nil {
-		t.Fatal(err)
-	}
-	g.on()
-	for _, tt := range []struct{ command, want string }{
-		{"mount /dev/rk1 /mnt; ls /mnt", "bin\ndev\netc\nmnt\nrkboot\ntmp\nunix\nusr\n"},
-		{"cd /mnt/tmp; mkdir a; pwd; cd ../..; pwd", "/mnt/tmp\n/\n"},
-		{"ln /unix /mnt/x", "ln: cannot make /mnt/x: on another device\n"},
-		{"rmdir /mnt", "rmdir: cannot remove /mnt\n"},
-		{"cd /mnt; umount /dev/rk1; cd /", "umount: /dev/rk1: busy\n"},
-		{"umount /dev/rk1; ls /mnt; umount /dev/rk1", "umount: /dev/rk1: invalid argument\n"},
-		{"mount /dev/rk1 /mnt -r; ls /mnt/tmp; echo x >/mnt/f; umount /dev/rk1", "a\nsh: cannot open /mnt/f: read-only file system\n"},
-		{"mount /dev/rk2 /mnt", "mount: /dev/rk2: i/o error\n"},
-	} {
-		if got := g.sh(tt.command); got != tt.want {
-			t.Errorf("%s:\n got %q\nwant %q", tt.command, got, tt.want)
-		}
-	}
-	g.clean()
-	if r := v7fs.Check(second); !r.Clean() {
-		t.Errorf("the second pack: %s", r)
-	}
 }

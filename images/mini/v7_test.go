@@ -1,4 +1,4 @@
-package mini
+package mini_test
 
 import (
 	"fmt"
@@ -7,10 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"v7em/images/mini"
 	"v7em/machine"
 	"v7em/simh"
 	"v7em/tests/guest"
-	v7fs "v7em/unix/fs"
+	"v7em/unix/fs"
 	"v7em/unix/fs/fstest"
 )
 
@@ -21,19 +22,18 @@ func TestV7Programs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]byte{}
-	for _, n := range []string{"ls", "cat", "echo", "cp", "mv", "rm", "mkdir", "rmdir", "pwd", "wc", "grep", "sort", "od", "cmp", "ed", "sh", "expr", "test", "sum", "df", "icheck", "dcheck", "du"} {
+	files := map[string]string{}
+	for _, n := range []string{"ls", "cat", "echo", "cp", "mv", "rm", "mkdir", "rmdir", "pwd", "wc", "grep", "sort", "od", "cmp", "ed", "sh", "expr", "test", "sum", "df", "sed", "icheck", "dcheck", "du"} {
 		b, err := v7.ReadFile("/bin/" + n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files["/v7/"+n] = b
+		files["/v7."+n] = string(b)
 	}
 	for _, model := range []machine.Model{machine.PDP1145, machine.PDP1170} {
-		g := off(t, machine.Config{Model: model})
-		g.put(files)
-		g.on()
-		g.sh("mkdir /w; cd /w; PATH=/v7:/bin:/etc")
+		g := guest.Boot(t, guest.Options{Guest: guest.Mini, Machine: machine.Config{Model: model}, Files: files})
+		g.Run("mkdir /w /v7; cd /; for i in v7.*; do mv $i v7/`echo $i | /v7.sed s/v7.//`; done")
+		g.Run("cd /w; PATH=/v7:/bin:/etc")
 		for _, tt := range []struct{ command, want string }{
 			{"/v7/echo a b", "a b\n"},
 			{"mkdir x; mkdir x/y; cd x/y; pwd; cd ../..", "/w/x/y\n"},
@@ -45,22 +45,22 @@ func TestV7Programs(t *testing.T) {
 			{"(echo a; echo 1; echo 2; echo .; echo w f; echo q) | ed; cat f", "4\n1\n2\n"},
 			{"rm -r x; rm f; ls", ""},
 		} {
-			if got := g.sh(tt.command); got != tt.want {
+			if got := g.Run(tt.command); got != tt.want {
 				t.Errorf("%v: %s:\n got %q\nwant %q", model, tt.command, got, tt.want)
 			}
 		}
-		g.clean()
+		clean(t, g)
 	}
 }
 
 // worked returns a pack on which mini has done all kinds of things.
-func worked(t *testing.T) *small {
+func worked(t *testing.T) *guest.Guest {
 	g := start(t, machine.Config{})
 	for i, loop := range loads {
-		g.sh(fmt.Sprintf("mkdir p%d; (cd p%d; %s; cp /unix u; mkdir d) >out%d 2>&1 &", i, i, loop, i))
+		g.Run(fmt.Sprintf("mkdir p%d; (cd p%d; %s; cp /unix u; mkdir d) >out%d 2>&1 &", i, i, loop, i))
 	}
-	g.sh("wait; mkdir big; for i in 1 2 3 4 5 6 7 8; do cat /unix /unix /unix /unix /unix >big/$i; done; rm big/[2-5]")
-	g.clean()
+	g.Run("wait; mkdir big; for i in 1 2 3 4 5 6 7 8; do cat /unix /unix /unix /unix /unix >big/$i; done; rm big/[2-5]")
+	clean(t, g)
 	return g
 }
 
@@ -69,13 +69,7 @@ func TestCheckedByV7(t *testing.T) {
 	v7 := guest.PowerOn(t, guest.Options{})
 	v7.Shell()
 	g := worked(t)
-	image := make([]byte, PackBlocks*v7fs.BlockSize)
-	for i := range PackBlocks {
-		if err := g.disk.ReadBlock(i, image[i*v7fs.BlockSize:][:v7fs.BlockSize]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	v7.Insert(1, image)
+	v7.Insert(1, guest.Image(t, g.M.RK.Disk(0)))
 	ic, dc := v7.Run("icheck /dev/rk1"), v7.Run("dcheck /dev/rk1")
 	if c, err := fstest.ParseIcheck(ic); err != nil || !c.Clean() || !fstest.ParseDcheck(dc).Clean() {
 		t.Errorf("icheck: %s\ndcheck: %s", ic, dc)
@@ -91,7 +85,7 @@ func TestSIMH(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	image, err := Pack(then)
+	image, err := mini.Pack(guest.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +131,10 @@ func TestSIMH(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := v7fs.Check(v7fs.MemOf(b)); !r.Clean() {
+		if r := fs.Check(fs.MemOf(b)); !r.Clean() {
 			t.Errorf("%s: %s", model.cpu, r)
 		}
-		f, err := v7fs.Open(v7fs.MemOf(b))
+		f, err := fs.Open(fs.MemOf(b))
 		if err != nil {
 			t.Fatal(err)
 		}

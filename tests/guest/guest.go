@@ -1,7 +1,7 @@
-// Package guest gives tests a running V7: packs made from the distribution as an
-// install makes them, a machine booted from copies of them in memory, and a shell
-// to give commands to. All of it is in virtual time and comes out the same each
-// time, however fast the host is.
+// Package guest gives tests a running V7, or a mini, which needs no distribution:
+// packs as an install makes them, a machine booted from copies of them in memory, and
+// a shell to give commands to. All of it is in virtual time and comes out the same
+// each time, however fast the host is.
 //
 // What is slow is done once in a process: the install, and each way of booting
 // that several tests share. A test gets a clone.
@@ -24,6 +24,7 @@ import (
 	"v7em/block"
 	"v7em/images"
 	"v7em/images/console"
+	"v7em/images/mini"
 	"v7em/machine"
 	"v7em/rk"
 	"v7em/unix/fs"
@@ -37,6 +38,12 @@ var Epoch = time.Date(1983, time.March, 14, 15, 9, 26, 0, time.UTC)
 
 // limit bounds what a guest is waited for, in virtual time.
 const limit = 1800 * Second
+
+// The guests.
+const (
+	V7   = "v7"
+	Mini = "mini"
+)
 
 // Dist returns the path of the distribution, or skips the test.
 func Dist(t testing.TB) string {
@@ -84,6 +91,37 @@ var install = sync.OnceValues(func() (*installed, error) {
 	return in, nil
 })
 
+// miniPacks are mini's packs: the one that v7em makes, and a second one, mounted on
+// /usr, with nothing but /usr/tmp.
+var miniPacks = sync.OnceValues(func() ([]*block.Store, error) {
+	image, err := mini.Pack(Epoch)
+	if err != nil {
+		return nil, err
+	}
+	root, usr := fs.MemOf(image), fs.NewMem(mini.PackBlocks)
+	f, err := fs.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	f.SetClock(Epoch)
+	g, err := fs.Mkfs(usr, fs.MkfsOptions{Time: Epoch, Name: "usr", Pack: "rk1"})
+	if err != nil {
+		return nil, err
+	}
+	g.SetClock(Epoch)
+	_, err = f.Put("/etc/rc", strings.NewReader("/etc/mount /dev/rk1 /usr\n"), fs.Attr{Perm: 0o644, MTime: Epoch})
+	err = errors.Join(err,
+		g.Mkdir("/tmp", fs.Attr{Perm: 0o777, MTime: Epoch}),
+		f.Sync(), g.Sync())
+	var stores []*block.Store
+	for _, m := range []*fs.Mem{root, usr} {
+		s := block.NewStore(m.Blocks())
+		err = errors.Join(err, s.Load(bytes.NewReader(m.Bytes())))
+		stores = append(stores, s)
+	}
+	return stores, err
+})
+
 // Set returns a set of disks by name: "rk", also if name is empty, or "rp".
 func Set(name string) *images.Set {
 	if name == "rp" {
@@ -110,9 +148,38 @@ func Packs(t testing.TB, set string) *images.Drives {
 	return d
 }
 
+// MiniPacks returns copies in memory of mini's packs: the one that v7em makes in drive
+// 0, and a second one in drive 1, which /etc/rc mounts on /usr. That has the directory
+// /usr/tmp and nothing else. /etc/update is not started.
+func MiniPacks(t testing.TB) *images.Drives {
+	t.Helper()
+	stores, err := miniPacks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &images.Drives{Set: images.RK()}
+	for _, s := range stores {
+		d.Disks = append(d.Disks, machine.MemDisk{Store: s.Clone()})
+	}
+	return d
+}
+
+// packs returns the packs that a guest is booted from.
+func (o Options) packs(t testing.TB) *images.Drives {
+	t.Helper()
+	switch {
+	case o.Packs != nil:
+		return o.Packs
+	case o.Guest == Mini:
+		return MiniPacks(t)
+	}
+	return Packs(t, o.Disk)
+}
+
 // Options say how a guest is booted.
 type Options struct {
-	Disk    string            // "rk", the default, or "rp"
+	Guest   string            // V7, the default, or Mini
+	Disk    string            // "rk", the default, or "rp", which mini has not
 	Machine machine.Config    // the default is what goes with the disks
 	Now     time.Time         // the guest's clock at boot; the default is Epoch
 	Files   map[string]string // put on the packs before booting, by their names in the guest
@@ -121,11 +188,12 @@ type Options struct {
 	Packs *images.Drives
 }
 
-// Guest is a V7 that runs.
+// Guest is a V7, or a mini, that runs.
 type Guest struct {
 	M *machine.Machine
 	*console.Session
 
+	mini   bool
 	t      testing.TB
 	ctx    context.Context
 	set    *images.Set
@@ -151,13 +219,11 @@ func PutFiles(t testing.TB, d *images.Drives, files map[string]string) {
 	}
 }
 
-// PowerOn boots V7 to the prompt of its single-user shell, and does no more.
+// PowerOn boots V7 to the prompt of its single-user shell, or mini to that of its only
+// one, and does no more.
 func PowerOn(t testing.TB, o Options) *Guest {
 	t.Helper()
-	d := o.Packs
-	if d == nil {
-		d = Packs(t, o.Disk)
-	}
+	d := o.packs(t)
 	if o.Machine.Model == 0 {
 		o.Machine.Model = d.Set.Model(0)
 	}
@@ -175,6 +241,7 @@ func PowerOn(t testing.TB, o Options) *Guest {
 		t.Fatal(err)
 	}
 	g := New(t, m, d)
+	g.mini = o.Guest == Mini
 	if err := d.Set.Boot(g.ctx, m, g.Session); err != nil {
 		t.Fatal(err)
 	}
@@ -208,8 +275,8 @@ var booted struct {
 	guests map[string]*Guest
 }
 
-// Boot boots V7, not multi-user, with all packs mounted as /etc/rc does it, and a
-// shell that Run gives commands to. Nothing else runs: no /etc/update either.
+// Boot boots V7, not multi-user, or mini, with all packs mounted as /etc/rc does it, and
+// a shell that Run gives commands to. Nothing else runs: no /etc/update either.
 func Boot(t testing.TB, o Options) *Guest {
 	t.Helper()
 	if o.Packs != nil {
@@ -217,7 +284,9 @@ func Boot(t testing.TB, o Options) *Guest {
 		g.prepare()
 		return g
 	}
-	Dist(t)
+	if o.Guest != Mini {
+		Dist(t)
+	}
 	key := fmt.Sprintf("%+v", o)
 	booted.Lock()
 	defer booted.Unlock()
@@ -234,10 +303,14 @@ func Boot(t testing.TB, o Options) *Guest {
 	return g.Clone(t)
 }
 
-// prepare mounts the packs.
+// prepare mounts the packs. Mini's /etc/rc has done it.
 func (g *Guest) prepare() {
 	g.t.Helper()
 	g.Shell()
+	if g.mini {
+		g.Run("umask 2")
+		return
+	}
 	d := g.Drives()
 	_, mounts, err := d.Tree()
 	if err != nil {
@@ -277,7 +350,7 @@ func (g *Guest) Clone(t testing.TB) *Guest {
 		g.t.Fatal(err)
 	}
 	c := adopt(t, m, g.set)
-	c.prompt = g.prompt
+	c.prompt, c.mini = g.prompt, g.mini
 	return c
 }
 
@@ -307,7 +380,7 @@ func (g *Guest) Printed() string { return g.out.String() }
 func (g *Guest) Run(command string) string {
 	g.t.Helper()
 	if len(command) > 250 { // CANBSIZ is 256
-		g.t.Fatalf("V7's terminal does not take so long a line: %q", command)
+		g.t.Fatalf("a guest's terminal does not take so long a line: %q", command)
 	}
 	for { // prompts that nobody has waited for
 		if _, err := g.Expect(g.ctx, 0, g.prompt); err != nil {

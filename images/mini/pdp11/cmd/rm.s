@@ -1,4 +1,5 @@
 / rm: remove files; -r with directories and all that is in them, -f without complaint.
+/ An empty directory is rmdir's work.
 
 	.text
 main:
@@ -85,8 +86,18 @@ remove:
 4:
 	mov	r3,r0
 	sys	close
-	mov	$path,r0
-	jsr	pc,rmdir
+	sys	fork
+	br	child
+	bcs	6f
+	mov	r0,r3
+5:
+	sys	wait.
+	bcs	9f
+	cmp	r0,r3
+	bne	5b
+	tst	r1
+	beq	9f
+	mov	$1,status
 	br	9f
 6:
 	mov	r0,errno
@@ -105,7 +116,28 @@ remove:
 	mov	(sp)+,r3
 	mov	(sp)+,r2
 	rts	pc
+
+child:
+	tst	force
+	beq	1f
+	mov	$2,r0			/ rmdir shall not complain
+	sys	close
+1:
+	sys	exec; rmdir; rmargs
+	mov	r0,errno
+	mov	$nothing,r0
+	mov	$rmdir,r1
+	jsr	pc,complain
+	jmp	leave
+
 	.data
+rmargs:	rmname; path; 0
+rmdir:	</bin/rmdir\0>
+rmname:	<rmdir\0>
+dot:	<.\0>
+dotdot:	<..\0>
+nothing: <\0>
+	.even
 force:	0
 recur:	0
 	.bss

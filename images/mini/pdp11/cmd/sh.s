@@ -103,10 +103,18 @@ again:
 	mov	$heap,heapp
 	mov	$args,argp
 	mov	$text,tend
+	mov	$ps1,r2
 	mov	$prompt,r0
 readmore:
 	tst	tty
 	beq	1f
+	mov	r0,-(sp)
+	mov	$3,r3
+	jsr	pc,findvar		/ PS1 or PS2, if it is set
+	beq	2f
+	mov	r1,(sp)
+2:
+	mov	(sp)+,r0
 	jsr	pc,puts
 	jsr	pc,flush
 1:
@@ -124,6 +132,7 @@ gotline:
 	beq	2f
 	tst	eof
 	bne	syntax
+	mov	$ps2,r2
 	mov	$prompt2,r0
 	br	readmore
 2:
@@ -2240,6 +2249,8 @@ bexec:	<exec\0>
 minusc:	<-c\0>
 prompt:	<# \0>
 prompt2: <\> \0>
+ps1:	<PS1\0>
+ps2:	<PS2\0>
 synmsg:	<syntax error\0>
 cannot:	<cannot open \0>
 pipemsg: <no pipe\0>

@@ -194,9 +194,9 @@ complain:
 	jsr	pc,err
 	mov	$errors,r2
 1:
-	tstb	(r2)
+	tstb	(r2)+			/ 0: any other
 	beq	2f
-	cmpb	(r2)+,errno
+	cmpb	-1(r2),errno
 	beq	2f
 4:
 	tstb	(r2)+
@@ -311,6 +311,7 @@ errors:
 	.byte 22.; <invalid argument\0>
 	.byte 23.; <table overflow\0>
 	.byte 24.; <too many open files\0>
+	.byte 25.; <not a terminal\0>
 	.byte 27.; <file too large\0>
 	.byte 28.; <no space left on device\0>
 	.byte 29.; <cannot seek\0>
