@@ -1,8 +1,10 @@
 package commit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +43,9 @@ const (
 // virtual 0140000.
 const procPointer = 76
 
+// kernelData is the kernel's D space.
+const kernelData = mmu.Kernel<<1 | 1
+
 // Options say when a Committer commits.
 type Options struct {
 	Interval time.Duration // 0 for DefaultInterval
@@ -48,6 +53,13 @@ type Options struct {
 	SyncWaits bool
 	Clock     func() time.Time // nil for the host's
 	Settler   *Settler         // nil for one with the defaults
+
+	// InStep, if set, has everything go on in the goroutine that runs the machine, so
+	// that a run in virtual time is the same each time. A clone is settled at once;
+	// whether its commit is durable is looked at with each Attend and CPU.Hold, while
+	// virtual time goes on. InStep is called when Commit, SetVolumes or Close have to
+	// wait: it must let the volumes get on.
+	InStep func()
 }
 
 // Stats count what a Committer did.
@@ -96,6 +108,7 @@ type Committer struct {
 
 	mu       sync.Mutex    // protects what follows
 	running  chan struct{} // closed when the commit under way is over; nil: none is
+	handed   *handed       // in step: the commit under way
 	err      error         // of the newest commit, nil when it is durable
 	failures int           // how many in a row came to nothing
 	returned operations    // what it would have told
@@ -127,6 +140,9 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 	m.Attend = c.attend
 	m.Held = c.held
 	m.CPU.OnTRAP = c.trap
+	if o.InStep != nil {
+		m.CPU.Hold = c.hold
+	}
 	return c
 }
 
@@ -143,6 +159,7 @@ func (c *Committer) Stats() Stats {
 
 // attend starts a commit if one is due.
 func (c *Committer) attend() {
+	c.poll()
 	reason := c.due
 	if reason == "" {
 		since := c.o.Clock().Sub(c.last)
@@ -185,8 +202,8 @@ func (c *Committer) guestWrites() (n uint64) {
 // and reports false, while another commit is under way.
 func (c *Committer) start(reason string, w *waiter) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.running != nil {
+		c.mu.Unlock()
 		return false
 	}
 	if w != nil {
@@ -196,15 +213,26 @@ func (c *Committer) start(reason string, w *waiter) bool {
 	c.stats.Clones++
 	if err := c.settler.Clone(c.m); err != nil {
 		c.end(nil, 0, err, w)
+		c.mu.Unlock()
 		return true
 	}
 	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
 	c.seen.giveBack(c.returned)
-	ops := c.seen.take()
+	h := &handed{ops: c.seen.take(), w: w}
 	c.returned = operations{}
 	c.last, c.writes, c.traps = begin, c.guestWrites(), 0
 	c.running = make(chan struct{})
-	go c.finish(reason, ops, w)
+	c.mu.Unlock()
+	if c.o.InStep == nil {
+		go func() {
+			c.settle(h, reason)
+			c.finish(h)
+		}()
+		return true
+	}
+	c.settle(h, reason)
+	c.handed = h
+	c.poll()
 	return true
 }
 
@@ -215,20 +243,62 @@ func keep[T any](list []T, v T) []T {
 	return append(list, v)
 }
 
-// finish settles the clone, commits and waits until that is durable.
-func (c *Committer) finish(reason string, ops operations, w *waiter) {
+// handed is a commit that was handed to the volumes.
+type handed struct {
+	point   *Point
+	took    time.Duration // to settle
+	ops     operations
+	w       *waiter
+	drives  []kernel.Drive // of the tickets
+	tickets []*journaldev.Ticket
+	err     error
+}
+
+// settle settles the clone and hands what comes of it to the volumes.
+func (c *Committer) settle(h *handed, reason string) {
 	begin := c.o.Clock()
-	p, err := c.settler.Settle()
-	took := c.o.Clock().Sub(begin)
-	if err == nil {
-		err = c.commit(p, journaldev.Note{Reason: reason, Ops: ops.list, More: ops.more})
+	h.point, h.err = c.settler.Settle()
+	h.took = c.o.Clock().Sub(begin)
+	if h.err == nil {
+		c.hand(h, journaldev.Note{Reason: reason, Ops: h.ops.list, More: h.ops.more})
 	}
+}
+
+// poll finishes the commit under way, in step, if it is durable.
+func (c *Committer) poll() {
+	h := c.handed
+	if h == nil {
+		return
+	}
+	for _, t := range h.tickets {
+		select {
+		case <-t.Done():
+		default:
+			return
+		}
+	}
+	c.handed = nil
+	c.finish(h)
+}
+
+// finish waits until a commit is durable, and notes how it ended.
+func (c *Committer) finish(h *handed) {
+	errs := []error{h.err}
+	for i, t := range h.tickets {
+		drive := h.drives[i]
+		if err := t.Wait(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
+			continue
+		}
+		c.committed[drive] = h.point.Packs[drive]
+	}
+	err := errors.Join(errs...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err != nil {
-		c.returned = ops
+		c.returned = h.ops
 	}
-	c.end(p, took, err, w)
+	c.end(h.point, h.took, err, h.w)
 	close(c.running)
 	c.running = nil
 }
@@ -276,32 +346,27 @@ func (c *Committer) end(p *Point, took time.Duration, err error, w *waiter) {
 	}
 }
 
-// commit hands a commit point to the volumes that it changes and waits until it is
-// durable.
-func (c *Committer) commit(p *Point, note journaldev.Note) error {
-	tickets := map[kernel.Drive]*journaldev.Ticket{}
+// hand hands a commit point to the volumes that it changes, in the order of their
+// drives.
+func (c *Committer) hand(h *handed, note journaldev.Note) {
+	drives := slices.SortedFunc(maps.Keys(c.volumes), func(a, b kernel.Drive) int {
+		return cmp.Or(cmp.Compare(a.Controller, b.Controller), cmp.Compare(a.Unit, b.Unit))
+	})
 	var errs []error
-	for drive, v := range c.volumes {
-		state := p.Packs[drive]
+	for _, drive := range drives {
+		state := h.point.Packs[drive]
 		if state == nil || c.committed[drive] != nil && same(state, c.committed[drive]) {
 			continue
 		}
 		delete(c.committed, drive)
-		t, err := v.Commit(state, note)
+		t, err := c.volumes[drive].Commit(state, note)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
 			continue
 		}
-		tickets[drive] = t
+		h.drives, h.tickets = append(h.drives, drive), append(h.tickets, t)
 	}
-	for drive, t := range tickets {
-		if err := t.Wait(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
-			continue
-		}
-		c.committed[drive] = p.Packs[drive]
-	}
-	return errors.Join(errs...)
+	h.err = errors.Join(errs...)
 }
 
 // same says whether two states of a pack differ in nothing but swap space.
@@ -339,6 +404,9 @@ func (c *Committer) outcome() error {
 
 // wait waits until no commit is under way.
 func (c *Committer) wait() {
+	for c.poll(); c.handed != nil; c.poll() {
+		c.o.InStep()
+	}
 	c.mu.Lock()
 	running := c.running
 	c.mu.Unlock()
@@ -362,16 +430,6 @@ func (c *Committer) Close() {
 	c.m.Attend, c.m.Held, c.m.CPU.Hold, c.m.CPU.OnTRAP = nil, nil, nil, nil
 }
 
-// process is u_procp of the process that the processor runs, in physical memory
-// where kernel D space page 6 begins.
-func (c *Committer) process() uint16 {
-	at := int(c.m.MMU.PAR[mmu.Kernel<<1|1][6])*32 + procPointer/2
-	if at >= len(c.m.MMU.Mem) {
-		return 0
-	}
-	return c.m.MMU.Mem[at]
-}
-
 // trap sees the guest's system calls.
 func (c *Committer) trap(code uint8) {
 	c.traps++
@@ -385,20 +443,23 @@ func (c *Committer) trap(code uint8) {
 	case callUmount:
 		c.due = "umount"
 	case callSync:
-		p := c.process()
+		p := process(c.m)
 		if !c.o.SyncWaits || p == 0 {
 			c.due = "sync"
 			break
 		}
 		c.syncs[p] = &waiter{}
-		c.m.CPU.Hold = c.hold
+		if c.o.InStep == nil {
+			c.m.CPU.Hold = c.hold
+		}
 	}
 }
 
 // hold says whether the process that is about to go on in user mode has to wait for
 // its commit.
 func (c *Committer) hold() bool {
-	p := c.process()
+	c.poll()
+	p := process(c.m)
 	w := c.syncs[p]
 	if w == nil {
 		return false
@@ -413,7 +474,7 @@ func (c *Committer) hold() bool {
 		return true
 	}
 	delete(c.syncs, p)
-	if len(c.syncs) == 0 {
+	if len(c.syncs) == 0 && c.o.InStep == nil {
 		c.m.CPU.Hold = nil
 	}
 	return false
@@ -428,7 +489,10 @@ var over = func() <-chan struct{} {
 
 // held tells a machine whose processor stands still what it waits for.
 func (c *Committer) held() <-chan struct{} {
-	if c.m.CPU.Mode != mmu.User || c.m.CPU.Waiting || c.syncs[c.process()] == nil {
+	if c.o.InStep != nil {
+		return nil // virtual time goes on
+	}
+	if c.m.CPU.Mode != mmu.User || c.m.CPU.Waiting || c.syncs[process(c.m)] == nil {
 		return nil
 	}
 	c.mu.Lock()

@@ -225,18 +225,26 @@ func (k *Kernel) Caller(g *Guest) (Process, bool) {
 // OnDisk says whether an open file of the current process is kept on a disk: a plain
 // file or directory, and no pipe.
 func (k *Kernel) OnDisk(g *Guest, descriptor uint16) bool {
+	_, _, ok := k.OpenFile(g, descriptor)
+	return ok
+}
+
+// OpenFile returns the device and inode number of an open file of the current
+// process. False means that it is not kept on a disk: see OnDisk.
+func (k *Kernel) OpenFile(g *Guest, descriptor uint16) (dev uint16, ino int, ok bool) {
 	r := &reader{g: g}
 	if descriptor >= userFiles {
-		return false
+		return 0, 0, false
 	}
 	file := r.word(userVA + userOfile + 2*descriptor)
 	if file == 0 || file%2 != 0 || file >= dataEnd || r.byte(file+fileFlag)&filePipe != 0 {
-		return false
+		return 0, 0, false
 	}
 	ip := r.word(file + fileInode)
 	if _, ok := k.inode.index(ip); !ok || r.bad {
-		return false
+		return 0, 0, false
 	}
 	typ := r.word(ip+inodeMode) & fs.ModeType
-	return typ == fs.ModeRegular || typ == fs.ModeDir
+	dev, ino = r.word(ip+inodeDev), int(r.word(ip+inodeNumber))
+	return dev, ino, !r.bad && (typ == fs.ModeRegular || typ == fs.ModeDir)
 }
