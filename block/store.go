@@ -86,6 +86,29 @@ func (s *Store) WriteBlock(n int, p []byte) error {
 	return nil
 }
 
+// ReadAt implements io.ReaderAt: the blocks one after the other.
+func (s *Store) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at byte %d of a disk", off)
+	}
+	const chunkBytes = chunkBlocks * Size
+	done := 0
+	for size := int64(s.n) * Size; done < len(p) && off < size; {
+		in := off % chunkBytes
+		part := p[done:min(int64(len(p)), int64(done)+chunkBytes-in, int64(done)+size-off)]
+		if c := s.chunks[off/chunkBytes]; c != nil {
+			copy(part, c[in:])
+		} else {
+			clear(part)
+		}
+		done, off = done+len(part), off+int64(len(part))
+	}
+	if done < len(p) {
+		return done, io.EOF
+	}
+	return done, nil
+}
+
 // own returns chunk i ready to be written by this store.
 func (s *Store) own(i int) *chunk {
 	if !s.owned[i] {

@@ -159,6 +159,33 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestReadAt(t *testing.T) {
+	s := NewStore(200)
+	for n := range 70 {
+		write(t, s, n, filled(byte(n+1)))
+	}
+	image := make([]byte, 200*Size)
+	for n := range 70 {
+		copy(image[n*Size:], filled(byte(n+1)))
+	}
+	for _, off := range []int64{0, 1, Size, 63*Size + 7, 64 * Size, 69*Size + 511, 128 * Size, 200*Size - 3, 200 * Size, 200*Size + 9} {
+		for _, n := range []int{0, 1, 511, 512, 1000, 130 * Size, 200 * Size, 300 * Size} {
+			got, want := bytes.Repeat([]byte{0xee}, n), bytes.Repeat([]byte{0xee}, n)
+			k, err := s.ReadAt(got, off)
+			wk, werr := bytes.NewReader(image).ReadAt(want, off)
+			if n == 0 && off >= int64(len(image)) {
+				werr = nil
+			}
+			if k != wk || err != werr || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes at %d: %d, %v; must be %d, %v", n, off, k, err, wk, werr)
+			}
+		}
+	}
+	if _, err := s.ReadAt(make([]byte, 1), -1); err == nil {
+		t.Error("byte -1 can be read")
+	}
+}
+
 // failing is a reader that breaks at an offset.
 type failing struct {
 	io.ReaderAt
