@@ -164,8 +164,8 @@ func MiniPacks(t testing.TB) *images.Drives {
 	return d
 }
 
-// packs returns the packs that a guest is booted from.
-func (o Options) packs(t testing.TB) *images.Drives {
+// Drives returns the packs that a guest is booted from.
+func (o Options) Drives(t testing.TB) *images.Drives {
 	t.Helper()
 	switch {
 	case o.Packs != nil:
@@ -223,7 +223,7 @@ func PutFiles(t testing.TB, d *images.Drives, files map[string]string) {
 // one, and does no more.
 func PowerOn(t testing.TB, o Options) *Guest {
 	t.Helper()
-	d := o.packs(t)
+	d := o.Drives(t)
 	if o.Machine.Model == 0 {
 		o.Machine.Model = d.Set.Model(0)
 	}

@@ -29,7 +29,7 @@ func FuzzNew(f *testing.F) {
 		}
 		k.Settled(&g, &Brackets{Programs: []string{"a"}})
 		k.InBracket(&g, &Brackets{Programs: []string{"a"}})
-		k.Hurry(&g)
+		k.Hurry(&g, func(pa uint32, _, _ uint16) bool { g.Memory[pa/2]++; return true })
 	})
 }
 

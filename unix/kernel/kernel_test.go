@@ -366,7 +366,12 @@ func TestHurry(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.set("_runrun", 0, 0o177400)
-	k.Hurry(&f.guest)
+	write := func(pa uint32, v, mask uint16) bool {
+		p := &f.guest.Memory[pa/2]
+		*p = *p&^mask | v&mask
+		return true
+	}
+	k.Hurry(&f.guest, write)
 	if got := f.get("_runrun", 0); got != 0o177401 {
 		t.Errorf("runrun and its neighbour are %06o", got)
 	}

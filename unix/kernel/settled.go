@@ -161,9 +161,10 @@ func (v *View) locked() bool {
 
 // Hurry makes the scheduler look for a better process at the next trap or
 // interrupt from user mode: it sets runrun. It is the one thing here that changes
-// memory, and meant for clones of a machine.
-func (k *Kernel) Hurry(g *Guest) {
-	if pa := (&reader{g: g}).pa(k.runrun) / 2; int(pa) < len(g.Memory) {
-		g.Memory[pa] = g.Memory[pa]&^0o377 | 1
+// memory, through write, which stores those bits of v that mask has at an even
+// physical byte address; it is meant for clones of a machine.
+func (k *Kernel) Hurry(g *Guest, write func(pa uint32, v, mask uint16) bool) {
+	if pa := (&reader{g: g}).pa(k.runrun) &^ 1; int(pa/2) < len(g.Memory) {
+		write(pa, 1, 0o377)
 	}
 }

@@ -55,14 +55,20 @@ func find(t *testing.T, g *guest.Guest) *kernel.Kernel {
 	return k
 }
 
-// configs are the machines that V7 runs on, with the disks that it boots from.
+// configs are the machines that V7 runs on, with the disks that it boots from, and
+// those of mini, whose kernel is to look the same from outside.
 var configs = []guest.Options{
 	{},
 	{Machine: machine.Config{Model: machine.PDP1145}},
 	{Disk: "rp"},
+	{Guest: guest.Mini},
+	{Guest: guest.Mini, Machine: machine.Config{Model: machine.PDP1145}},
 }
 
 func name(o guest.Options) string {
+	if o.Guest == guest.Mini {
+		return fmt.Sprintf("mini %d", int(o.Machine.Model))
+	}
 	disk := "RK"
 	if o.Disk != "" {
 		disk = "RP"
@@ -73,7 +79,7 @@ func name(o guest.Options) string {
 	return fmt.Sprintf("%s %d", disk, int(o.Machine.Model))
 }
 
-// load starts the bootstrap and has it load V7.
+// load starts the bootstrap and has it load the kernel.
 func load(t *testing.T, m *machine.Machine, d *images.Drives, c *console.Session) {
 	t.Helper()
 	if err := errors.Join(d.Attach(m), m.Boot(d.Set.Name, 0)); err != nil {
@@ -94,13 +100,13 @@ func load(t *testing.T, m *machine.Machine, d *images.Drives, c *console.Session
 	expect("\r: ", "rp(0,0)rptmunix\n")
 }
 
-// TestV7ComesUp looks at a V7 all through its start: it is unknown until it is up,
+// TestComesUp looks at a guest all through its start: it is unknown until it is up,
 // and never again from then on.
-func TestV7ComesUp(t *testing.T) {
+func TestComesUp(t *testing.T) {
 	for _, o := range configs {
 		t.Run(name(o), func(t *testing.T) {
 			k := find(t, guest.Boot(t, o)) // skips
-			d := guest.Packs(t, o.Disk)
+			d := o.Drives(t)
 			if o.Machine.Model == 0 {
 				o.Machine.Model = d.Set.Model(0)
 			}
@@ -135,7 +141,8 @@ func TestV7ComesUp(t *testing.T) {
 						first = n
 					}
 					looked++
-					if vols := v.Volumes(); len(vols) != 1 || vols[0].Drive != (kernel.Drive{Controller: controller(d)}) {
+					// Mini's /etc/rc mounts another one.
+					if vols := v.Volumes(); len(vols) != 1 && (o.Guest != guest.Mini || len(vols) != 2) || vols[0].Drive != (kernel.Drive{Controller: controller(d)}) {
 						t.Fatalf("volumes %+v", vols)
 					}
 				case first > 0 && (s.User || s.Waiting):
@@ -154,7 +161,11 @@ func TestV7ComesUp(t *testing.T) {
 			for _, p := range v.Processes() {
 				names = append(names, fmt.Sprintf("%d %q %v %d", p.PID, p.Name, p.State, p.Priority))
 			}
-			if want := []string{`1 "init" sleeping 30`, `2 "sh" sleeping 28`}; !slices.Equal(names, want) {
+			shell := 2
+			if o.Guest == guest.Mini {
+				shell = 4 // after the one that did /etc/rc, and mount
+			}
+			if want := []string{`1 "init" sleeping 30`, fmt.Sprintf(`%d "sh" sleeping 28`, shell)}; !slices.Equal(names, want) {
 				t.Errorf("processes %v, want %v", names, want)
 			}
 		})
@@ -202,20 +213,32 @@ func masked(t *testing.T, s *block.Store, volumes []kernel.Volume) *block.Store 
 	return out
 }
 
-// TestV7WritesTheSame holds the state that is seen against the one that V7 itself
-// writes: it does something, the state is read from memory, and then V7 syncs.
-func TestV7WritesTheSame(t *testing.T) {
-	work := []string{
-		"cd /tmp; mkdir a a/b; cp /bin/ls a/b; ln a/b/ls l; echo hello >a/x",
-		"rm l; mv a/b b; chmod 4711 b/ls; chown bin a/x; /etc/mknod n c 5 6",
-		"rm -r a; cat b/ls b/ls b/ls b/ls b/ls >big; cp big big2; rm big",
-		"rmdir c; rm -rf b; ls -l / | sort >s; mkdir d e; rmdir d; rm n",
+// TestWritesTheSame holds the state that is seen against the one that the guest itself
+// writes: it does something, the state is read from memory, and then it syncs.
+func TestWritesTheSame(t *testing.T) {
+	work := map[string][]string{
+		guest.V7: {
+			"cd /tmp; mkdir a a/b; cp /bin/ls a/b; ln a/b/ls l; echo hello >a/x",
+			"rm l; mv a/b b; chmod 4711 b/ls; chown bin a/x; /etc/mknod n c 5 6",
+			"rm -r a; cat b/ls b/ls b/ls b/ls b/ls >big; cp big big2; rm big",
+			"rmdir c; rm -rf b; ls -l / | sort >s; mkdir d e; rmdir d; rm n",
+		},
+		guest.Mini: {
+			"cd /usr/tmp; mkdir a a/b; cp /bin/ls a/b; ln a/b/ls l; echo hello >a/x",
+			"rm l; mv a/b b; chmod 4711 b/ls; mknod n c 5 6; cp /unix /tmp",
+			"rm -r a; cat b/ls /unix /unix /unix >big; cp big big2; rm big",
+			"rmdir c; rm -r b; ls -l / | cat >s; mkdir d e; rmdir d; rm n",
+		},
 	}
 	for _, o := range configs {
 		t.Run(name(o), func(t *testing.T) {
 			g := guest.Boot(t, o)
 			k := find(t, g)
-			for _, command := range work {
+			commands := work[guest.V7]
+			if o.Guest != "" {
+				commands = work[o.Guest]
+			}
+			for _, command := range commands {
 				g.Run(command)
 				g.Wait(guest.Second / 10)
 				v, err := k.Look(seen(g.M))
@@ -243,13 +266,13 @@ func TestV7WritesTheSame(t *testing.T) {
 					states[vol.Drive] = s
 				}
 				if !stale {
-					t.Errorf("%s: V7 had written all of it before", command)
+					t.Errorf("%s: the guest had written all of it before", command)
 				}
 				g.Sync()
 				for d, s := range states {
 					on := volumesOn(volumes, d)
 					for n := range masked(t, s, on).Diff(masked(t, disk(g.M, d), on)) {
-						t.Errorf("%s: block %d of %v is not what V7 writes", command, n, d)
+						t.Errorf("%s: block %d of %v is not what the guest writes", command, n, d)
 					}
 				}
 			}
@@ -267,9 +290,13 @@ func volumesOn(all []kernel.Volume, d kernel.Drive) (on []kernel.Volume) {
 }
 
 // load6 starts six loops, on two file systems, that never end.
-func load6(g *guest.Guest) {
+func load6(g *guest.Guest, system string) {
 	g.Run("mkdir /tmp/1 /tmp/2 /tmp/3 /usr/tmp/1 /usr/tmp/2 /usr/tmp/3")
-	for _, c := range []string{"dirs /tmp/1", "dirs /usr/tmp/1", "files /tmp/2", "files /usr/tmp/2", "pipes /usr/tmp/3", "ccs /tmp/3"} {
+	pipes, ccs := "pipes", "ccs"
+	if system == guest.Mini {
+		pipes, ccs = "cats", "copies"
+	}
+	for _, c := range []string{"dirs /tmp/1", "dirs /usr/tmp/1", "files /tmp/2", "files /usr/tmp/2", pipes + " /usr/tmp/3", ccs + " /tmp/3"} {
 		g.Run("sh /tmp/" + c + " >/dev/null 2>&1 &")
 	}
 }
@@ -277,19 +304,22 @@ func load6(g *guest.Guest) {
 var loops = map[string]string{
 	"/tmp/dirs":  "cd $1; while :; do mkdir x x/y x/y/z q; mv x w; mv w/y q/y; rmdir q/y/z q/y w q; done\n",
 	"/tmp/files": "cd $1; while :; do cp /bin/ls f1; cp f1 f2; ln f1 f3; mv f3 f4; mv f4 g; rm -f f1 f2 g; done\n",
-	"/tmp/pipes": "cd $1; while :; do ls -l /bin | sort +3 | tee t | wc >u; cat t | (rm t; cat) | sort -r >v; rm u v; done\n",
-	"/tmp/ccs":   "cd $1; echo 'main(){printf(\"%d\\n\",6*7);}' >a.c; while :; do cc -O a.c; a.out >o; rm a.out o; done\n",
+	// V7 has more programs.
+	"/tmp/pipes":  "cd $1; while :; do ls -l /bin | sort +3 | tee t | wc >u; cat t | (rm t; cat) | sort -r >v; rm u v; done\n",
+	"/tmp/ccs":    "cd $1; echo 'main(){printf(\"%d\\n\",6*7);}' >a.c; while :; do cc -O a.c; a.out >o; rm a.out o; done\n",
+	"/tmp/cats":   "cd $1; while :; do ls -l /bin | cat | cat >t; cat t | wc >u; cat t | (rm t; cat) | cat >v; rm u v; done\n",
+	"/tmp/copies": "cd $1; while :; do cp /unix a; cmp a /unix; cat a a >b; rm a b; done\n",
 }
 
-// TestV7TwoTests holds the two tests of what is under way, the process table and
+// TestTwoTests holds the two tests of what is under way, the process table and
 // the locks, against each other, with slow disks and quick ones.
-func TestV7TwoTests(t *testing.T) {
+func TestTwoTests(t *testing.T) {
 	for _, o := range configs {
 		t.Run(name(o), func(t *testing.T) {
 			o.Files = loops
 			g := guest.Boot(t, o)
 			k := find(t, g)
-			load6(g)
+			load6(g, o.Guest)
 			rng := rand.New(rand.NewPCG(2, 2))
 			type outcome struct{ within, locked, excused bool }
 			count := map[outcome]int{}
