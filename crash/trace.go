@@ -1,0 +1,91 @@
+package crash
+
+import (
+	"io"
+	"slices"
+
+	"v7em/block"
+	"v7em/journaldev"
+)
+
+// The host's disk of a recorded run: what each write and each sync takes of its
+// time, in nanoseconds. It does one thing at a time, for all packs.
+const (
+	WriteTime  = 100_000   // a write, and
+	SectorTime = 10_000    // each of its sectors
+	SyncTime   = 4_000_000 // a sync
+)
+
+// trace records what happens while a workload runs.
+type trace struct {
+	now    func() uint64 // virtual time, since the machine was switched on
+	on     bool
+	begin  uint64 // when the workload began
+	last   uint64 // the time of the newest event
+	events []Event
+
+	busy uint64 // when the host's disk will have done what it does now
+}
+
+// time returns the time of an event that happens at virtual time t: no earlier than
+// the newest.
+func (t *trace) time(at uint64) uint64 {
+	t.last = max(t.last, at-min(at, t.begin))
+	return t.last
+}
+
+// add records an event that happens at virtual time at.
+func (t *trace) add(at uint64, e Event) {
+	if t.on {
+		e.Time = t.time(at)
+		t.events = append(t.events, e)
+	}
+}
+
+// hostFile is a file on the host's disk, in memory. It implements journaldev.File.
+type hostFile struct {
+	t       *trace
+	pack    int
+	journal bool
+	data    []byte
+	at      uint64 // when what it is told happens
+}
+
+var _ journaldev.File = (*hostFile)(nil)
+
+func (f *hostFile) ReadAt(p []byte, off int64) (int, error) { return readAt(f.data, p, off) }
+
+func (f *hostFile) WriteAt(p []byte, off int64) (int, error) {
+	if more := int(off) + len(p) - len(f.data); more > 0 {
+		f.data = append(f.data, make([]byte, more)...)
+	}
+	copy(f.data[off:], p)
+	f.t.add(f.at, Event{Kind: Write, Pack: f.pack, Journal: f.journal, Off: off, Data: slices.Clone(p)})
+	f.spend(WriteTime + SectorTime*uint64((len(p)+block.Size-1)/block.Size))
+	return len(p), nil
+}
+
+func (f *hostFile) Sync() error {
+	f.t.add(f.at, Event{Kind: Sync, Pack: f.pack, Journal: f.journal})
+	f.spend(SyncTime)
+	return nil
+}
+
+func (f *hostFile) spend(nanos uint64) { f.t.busy = max(f.t.busy, f.at) + nanos }
+
+// Size implements journaldev.File.
+func (f *hostFile) Size() (int64, error) { return int64(len(f.data)), nil }
+
+// Close implements journaldev.File.
+func (f *hostFile) Close() error { return nil }
+
+func readAt(data, p []byte, off int64) (int, error) {
+	if off < 0 || off >= int64(len(data)) {
+		return 0, io.EOF
+	}
+	n := copy(p, data[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
