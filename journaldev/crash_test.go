@@ -101,7 +101,7 @@ func startWorkload(t testing.TB, seed uint64, o VolumeOptions) *workload {
 
 func (w *workload) mount(image, journal File, o VolumeOptions) {
 	w.t.Helper()
-	o.byHand = true
+	o.ByHand = true
 	if o.Clock == nil {
 		o.Clock = testClock()
 	}
@@ -328,7 +328,7 @@ func (w *workload) recovers(files [][]byte, o VolumeOptions, counts [][]bool, lo
 func (w *workload) recoverTwice(files [][]byte, want *crashtest.Plain) error {
 	var t crashtest.Trace
 	image, journal := t.NewFile(files[0]), t.NewFile(files[1])
-	v, err := Mount(image, journal, VolumeOptions{byHand: true, Clock: testClock()})
+	v, err := Mount(image, journal, VolumeOptions{ByHand: true, Clock: testClock()})
 	if err != nil {
 		return err
 	}
@@ -440,7 +440,10 @@ func TestPowerCutsNotice(t *testing.T) {
 // the power fails between the two.
 func TestInheritance(t *testing.T) {
 	for _, unsafe := range []bool{false, true} {
-		o := VolumeOptions{JournalSize: MinJournalSize, Layout: NoLayout, unsafeInherit: unsafe}
+		o := VolumeOptions{JournalSize: MinJournalSize, Layout: NoLayout}
+		if unsafe {
+			o.Flaw = FlawInherit
+		}
 		w := startWorkload(t, 1, o)
 		w.raw = true
 		change := func(c byte) {

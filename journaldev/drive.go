@@ -19,6 +19,9 @@ type drive struct {
 	print         fingerprint // of the newest transaction in the journal
 	state         packState   // likewise
 	stopped       chan struct{}
+
+	late   []byte // with FlawMarkFirst, records that are not written yet
+	lateAt uint64 // and where they go
 }
 
 // run is the goroutine. It ends when the volume is stopping and all is home, when
@@ -65,6 +68,14 @@ func (v *Volume) step() bool {
 	return true
 }
 
+// Step does the next piece of I/O of a volume that is driven by hand, and returns
+// false if there is none: until the next Commit, or write to swap space.
+func (v *Volume) Step() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.step()
+}
+
 // body returns a transaction's body.
 func (v *Volume) body(id uint64) *body {
 	v.mu.Lock()
@@ -89,7 +100,7 @@ func (v *Volume) perform(a action) error {
 	case opJournal:
 		return v.append(a)
 	case opJournalSync:
-		return v.journal.sync()
+		return v.syncJournal()
 	case opHome:
 		blocks := make(map[int][]byte, len(a.writes))
 		for _, w := range a.writes { // ids ascend within a block: the newest stays
@@ -123,7 +134,27 @@ func (v *Volume) append(a action) error {
 	if len(records) != a.sectors*sectorSize {
 		return fmt.Errorf("transaction %d has %d bytes of records in %d sectors", a.id, len(records), a.sectors)
 	}
+	if v.o.Flaw == FlawMarkFirst {
+		mark := 0 // where the last record begins
+		for at := 0; at < len(records); at += (int(le.Uint32(records[at+8:])) + sectorSize - 1) / sectorSize * sectorSize {
+			mark = at
+		}
+		v.late, v.lateAt = records[:mark], a.at
+		return v.ring().write(a.at+uint64(mark/sectorSize), records[mark:])
+	}
 	return v.ring().write(a.at, records)
+}
+
+func (v *Volume) syncJournal() error {
+	if v.o.Flaw == FlawNoSync {
+		return nil
+	}
+	err := v.journal.sync()
+	if late := v.late; late != nil && err == nil {
+		v.late = nil
+		return v.ring().write(v.lateAt, late)
+	}
+	return err
 }
 
 // writeHome writes blocks to the image, neighbours in one write.
@@ -252,7 +283,7 @@ func (v *Volume) stop(cut bool) {
 	v.work.Signal()
 	v.room.Broadcast()
 	v.mu.Unlock()
-	if v.o.byHand {
+	if v.o.ByHand {
 		v.run()
 	}
 	<-v.stopped

@@ -152,7 +152,7 @@ func TestRecoveryFaults(t *testing.T) {
 				im, jm := image.NewFile(data[0]), journal.NewFile(data[1])
 				f := &crashtest.Fault{At: at, Err: fault.err, Short: fault.short}
 				o := m.o
-				o.byHand = true
+				o.ByHand = true
 				v, err := Mount(crashtest.Faulty{HostFile: im, Fault: f}, crashtest.Faulty{HostFile: jm, Fault: f}, o)
 				if err == nil {
 					if at < 5 {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,6 +23,9 @@ func (o VolumeOptions) withDefaults() (VolumeOptions, error) {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
 	}
 	if o.Layout == nil {
 		o.Layout = Detect
@@ -84,7 +88,7 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 	name := JournalPath(path)
 	jf, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = createJournal(name, kind.Blocks, ringFor(o.JournalSize)); err == nil {
+		if err = createJournal(name, kind.Blocks, ringFor(o.JournalSize), o.Random); err == nil {
 			jf, err = os.OpenFile(name, os.O_RDWR, 0)
 		}
 	}
@@ -114,14 +118,14 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 // createJournal makes the file of a journal with an empty ring. It appears under
 // its name only when it is whole and durable. Its zeros are written, so that later
 // writes need no space and no change to the host's own metadata.
-func createJournal(name string, blocks, ring int) error {
+func createJournal(name string, blocks, ring int, random io.Reader) error {
 	tmp := name + ".new"
 	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
 	}
 	b := &backing{f: osFile{f}, path: tmp}
-	err = formatJournal(b, blocks, ring)
+	err = formatJournal(b, blocks, ring, random)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -135,12 +139,14 @@ func createJournal(name string, blocks, ring int) error {
 	return syncDir(name)
 }
 
-func formatJournal(b *backing, blocks, ring int) error {
+func formatJournal(b *backing, blocks, ring int, random io.Reader) error {
 	if err := writeZeros(b, 0, ringOffset+int64(ring)*sectorSize); err != nil {
 		return err
 	}
 	h := header{generation: 1, ring: ring, blocks: blocks} // never used: it describes no state
-	rand.Read(h.id[:])
+	if _, err := io.ReadFull(random, h.id[:]); err != nil {
+		return err
+	}
 	return writeHeader(b, h)
 }
 
@@ -199,7 +205,7 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	if size, err := journal.f.Size(); err == nil && size == 0 {
 		image, err := home.f.Size()
 		if err == nil {
-			err = formatJournal(journal, int(image/block.Size), ringFor(o.JournalSize))
+			err = formatJournal(journal, int(image/block.Size), ringFor(o.JournalSize), o.Random)
 		}
 		if err != nil {
 			return nil, err
@@ -236,8 +242,8 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 		return nil, err
 	}
 	v.core = newCore(o.Transactions, v.head.home, v.head.start, v.head.ring)
-	v.core.unsafeInherit = o.unsafeInherit
-	if !o.byHand {
+	v.core.unsafeInherit = o.Flaw == FlawInherit
+	if !o.ByHand {
 		go v.run()
 	}
 	return v, nil

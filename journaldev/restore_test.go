@@ -63,7 +63,7 @@ func TestRestorer(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := r.Restore(store, mine[0], mine[1])
-			want, werr := Mount(theirs[0], theirs[1], VolumeOptions{Clock: clock, Layout: NoLayout, byHand: true})
+			want, werr := Mount(theirs[0], theirs[1], VolumeOptions{Clock: clock, Layout: NoLayout, ByHand: true})
 			if fmt.Sprint(err) != fmt.Sprint(werr) {
 				t.Fatalf("event %d, %v: %v, Mount says %v", d.At(), loss, err, werr)
 			}

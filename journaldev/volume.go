@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -58,9 +59,27 @@ type VolumeOptions struct {
 	// name is "image" or "journal".
 	Wrap func(name string, f File) File
 
-	// For tests: see core, and no goroutine that calls step.
-	unsafeInherit, byHand bool
+	// ByHand leaves the I/O on the files to calls of Step: the volume has no goroutine
+	// of its own, and belongs to one. So a run in virtual time is the same each time.
+	ByHand bool
+	// Random gives the journal its id, 16 bytes; nil for crypto/rand.
+	Random io.Reader
+
+	Flaw Flaw // for tests and teaching: a mistake
 }
+
+// Flaw is a mistake in how a volume works, by which tests see whether they would
+// notice it. Nothing else must set one: it loses data.
+type Flaw uint8
+
+// The flaws.
+const (
+	NoFlaw        Flaw = iota
+	FlawMarkFirst      // a commit's mark is made durable, and its records are written after that
+	FlawNoSync         // blocks go home without a sync of the journal before
+	FlawInherit        // a block that a newer transaction has counts as home, though that one has not committed
+	FlawServe          // the guest is served from what was committed, not from what it has written
+)
 
 // The defaults, and the least, of the sizes in VolumeOptions.
 const (
@@ -288,6 +307,9 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	v.mu.Unlock()
 
 	updates := b.difference(v.o.Data == DataOrdered)
+	if v.o.Flaw == FlawServe {
+		v.serve(state, layout)
+	}
 
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -358,7 +380,7 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 		if id = v.core.get(); id != 0 {
 			break
 		}
-		if v.o.byHand {
+		if v.o.ByHand {
 			v.step()
 			continue
 		}
@@ -424,6 +446,17 @@ func (b *body) setEntries(updates []Update, undo bool) {
 	}
 }
 
+// serve makes the view a state, but for swap space: see FlawServe.
+func (v *Volume) serve(state *block.Store, l Layout) {
+	var b [block.Size]byte
+	for n := range state.Diff(v.view.Clone()) {
+		if !l.Swap.Has(n) {
+			state.ReadBlock(n, b[:])
+			v.view.WriteBlock(n, b[:])
+		}
+	}
+}
+
 // Sync waits until every commit so far is durable.
 func (v *Volume) Sync() error {
 	if v.readOnly {
@@ -432,5 +465,7 @@ func (v *Volume) Sync() error {
 	v.mu.Lock()
 	t := v.newest
 	v.mu.Unlock()
+	for v.o.ByHand && v.Step() {
+	}
 	return t.Wait()
 }
