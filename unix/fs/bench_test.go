@@ -7,7 +7,7 @@ import (
 )
 
 // benchImage is an RK05 image about three quarters full.
-func benchImage(b *testing.B) *Mem {
+func benchImage(b testing.TB) *Mem {
 	f, m := newFS(b, 4872)
 	for d := range 40 {
 		dir := fmt.Sprintf("/dir%d", d)

@@ -24,6 +24,8 @@ type Checker struct {
 	Max   int  // problems to list; 0 means DefaultMaxProblems
 	Brief bool // no paths and no second owners of blocks, which is quicker on damaged images
 
+	count *[kindNumbers]int // problems by kind, for Incremental; may be nil
+
 	dev    Device
 	r      *Report
 	super  Super
@@ -139,6 +141,9 @@ func (c *Checker) report(p Problem) {
 		c.r.Harmful++
 	} else {
 		c.r.Harmless++
+	}
+	if c.count != nil {
+		c.count[p.Kind.number()]++
 	}
 	limit := c.Max
 	if limit == 0 {
@@ -475,42 +480,57 @@ func (c *Checker) checkTree() {
 	c.state[RootIno] |= reached
 	for i := range c.dirs {
 		d := &c.dirs[i]
-		up := int(c.parent[d.ino])
-		if d.ino == RootIno {
-			up = RootIno
+		if dotdotWrong(d.up, d.ino, c.parent, c.state) {
+			c.report(Problem{Kind: DotDotWrong, Inode: d.ino, Entry: d.up, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, above(d.ino, c.parent))})
 		}
-		if d.up > 0 && up != 0 && d.up != up && c.state[d.ino]&manyNames == 0 {
-			c.report(Problem{Kind: DotDotWrong, Inode: d.ino, Entry: d.up, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, up)})
+		if top := follow(d.ino, c.parent, c.state); top != 0 {
+			detail := "no entry leads to the directory"
+			if c.parent[top] != 0 {
+				detail = "the directory is inside itself"
+			}
+			c.report(Problem{Kind: Unreachable, Inode: top, Detail: detail})
 		}
-		c.follow(d.ino)
 	}
 }
 
+// above returns the directory that ino is in, 0 when that is not known.
+func above(ino int, parent []uint16) int {
+	if ino == RootIno {
+		return RootIno
+	}
+	return int(parent[ino])
+}
+
+// dotdotWrong reports whether up, the ".." of directory ino, is known to be
+// wrong.
+func dotdotWrong(up, ino int, parent []uint16, state []dirState) bool {
+	right := above(ino, parent)
+	return up > 0 && right != 0 && up != right && state[ino]&manyNames == 0
+}
+
 // follow finds out whether directory ino can be reached from the root. Of a
-// tree that cannot it reports the top, or one directory of a loop.
-func (c *Checker) follow(ino int) {
+// tree that cannot it returns the top, or one directory of a loop, the first
+// time and unless that has many names; else 0.
+func follow(ino int, parent []uint16, state []dirState) (top int) {
 	at := ino
-	for c.state[at]&(reached|lost|onPath) == 0 {
-		c.state[at] |= onPath
-		if c.parent[at] == 0 {
+	for state[at]&(reached|lost|onPath) == 0 {
+		state[at] |= onPath
+		if parent[at] == 0 {
 			break
 		}
-		at = int(c.parent[at])
+		at = int(parent[at])
 	}
-	verdict := c.state[at] & (reached | lost)
+	verdict := state[at] & (reached | lost)
 	if verdict == 0 {
 		verdict = lost
-		if c.state[at]&manyNames == 0 {
-			detail := "no entry leads to the directory"
-			if c.parent[at] != 0 {
-				detail = "the directory is inside itself"
-			}
-			c.report(Problem{Kind: Unreachable, Inode: at, Detail: detail})
+		if state[at]&manyNames == 0 {
+			top = at
 		}
 	}
-	for at = ino; c.state[at]&onPath != 0; at = int(c.parent[at]) {
-		c.state[at] = c.state[at]&^onPath | verdict
+	for at = ino; state[at]&onPath != 0; at = int(parent[at]) {
+		state[at] = state[at]&^onPath | verdict
 	}
+	return top
 }
 
 // checkLinks compares the link counts with the entries.
@@ -520,20 +540,32 @@ func (c *Checker) checkLinks() {
 			continue
 		}
 		n, l := int(c.entries[ino]), int(c.nlink[ino])
-		if n == l && l != 0 || ino == BadIno && n == 0 && l == 0 {
+		k := linkProblem(ino, n, l)
+		if k == "" {
 			continue
 		}
-		p := Problem{Kind: LinksHigh, Inode: ino, Detail: fmt.Sprintf("%d links counted, %d entries", l, n)}
-		switch {
-		case n == 0 && l == 0:
-			p.Kind, p.Detail = Orphan, "in use, with no links and no entry"
-		case n == 0:
-			p.Kind = Unreferenced
-		case l < n:
-			p.Kind = LinksLow
+		p := Problem{Kind: k, Inode: ino, Detail: fmt.Sprintf("%d links counted, %d entries", l, n)}
+		if k == Orphan {
+			p.Detail = "in use, with no links and no entry"
 		}
 		c.report(p)
 	}
+}
+
+// linkProblem returns what is wrong with an inode in use that is named by n
+// entries and counts l, "" for nothing.
+func linkProblem(ino, n, l int) Kind {
+	switch {
+	case n == l && l != 0 || ino == BadIno && n == 0 && l == 0:
+		return ""
+	case n == 0 && l == 0:
+		return Orphan
+	case n == 0:
+		return Unreferenced
+	case l < n:
+		return LinksLow
+	}
+	return LinksHigh
 }
 
 // checkFreeInodes looks at the superblock's list of free inodes. The kernel
