@@ -1,0 +1,576 @@
+package screen
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gdamore/tcell/v2"
+
+	"v7em/journaldev"
+)
+
+// The ages, in samples, up to which what has happened to a block is shown in full
+// and at all.
+const (
+	hotAge  = 4
+	warmAge = 20
+)
+
+// The look of things. Colours stand for what happens, shapes for what is there: both
+// can be told on a terminal of eight colours, and the shapes on one of none.
+var (
+	plain  = tcell.StyleDefault
+	dim    = plain.Dim(true)
+	bold   = plain.Bold(true)
+	bar    = plain.Reverse(true)
+	alarm  = plain.Foreground(tcell.ColorMaroon).Bold(true)
+	own    = plain.Foreground(tcell.ColorTeal)
+	actHue = [numActs]tcell.Color{ActRead: tcell.ColorGreen, ActWritten: tcell.ColorOlive, ActJournaled: tcell.ColorPurple, ActHome: tcell.ColorTeal}
+)
+
+var actNames = [numActs]string{ActRead: "read", ActWritten: "written", ActJournaled: "journaled", ActHome: "home"}
+
+// look of a kind of block. weight is how much one counts among others that share a
+// place on the map: what is rare is not to vanish.
+var kindLook = [numKinds]struct {
+	name   string
+	shape  rune
+	style  tcell.Style
+	weight int
+}{
+	KindOther:    {"other", '-', dim, 1},
+	KindFree:     {"free", '·', dim, 2},
+	KindData:     {"data", '▒', plain, 2},
+	KindSwap:     {"swap", '~', dim, 2},
+	KindInodes:   {"inodes", '≡', bold, 2},
+	KindChain:    {"chain", '+', plain, 8},
+	KindDir:      {"dir", '/', bold, 10},
+	KindIndirect: {"indirect", '*', bold, 12},
+	KindSuper:    {"super", 'S', bold, 1000},
+}
+
+// Fallbacks for terminals without Unicode.
+var fallbacks = map[rune]string{
+	'≡': "=", '●': "*", '○': "o", '▁': "_", '▂': "_", '▃': "-", '▄': "-", '▅': "=", '▆': "=", '▇': "#", '…': ".",
+}
+
+var sparks = []rune(" ▁▂▃▄▅▆▇█")
+
+// painter draws on a part of a terminal.
+type painter struct{ s tcell.Screen }
+
+// text writes at x, y, in at most w columns, and returns how many it took.
+func (p painter) text(x, y, w int, style tcell.Style, text string) int {
+	n := 0
+	for _, c := range text {
+		if n >= w {
+			break
+		}
+		p.s.SetContent(x+n, y, c, nil, style)
+		n++
+	}
+	return n
+}
+
+// fill clears a part.
+func (p painter) fill(r rect, style tcell.Style) {
+	for y := r.y; y < r.y+r.h; y++ {
+		for x := r.x; x < r.x+r.w; x++ {
+			p.s.SetContent(x, y, ' ', nil, style)
+		}
+	}
+}
+
+// heading draws a line with a title in it, and something at its right end.
+func (p painter) heading(r rect, title, right string, style tcell.Style) {
+	for x := range r.w {
+		p.s.SetContent(r.x+x, r.y, tcell.RuneHLine, nil, dim)
+	}
+	p.text(r.x+1, r.y, r.w-2, style, " "+title+" ")
+	if right != "" && len(title)+runes(right)+8 <= r.w {
+		p.text(r.x+r.w-runes(right)-3, r.y, r.w, plain, " "+right+" ")
+	}
+}
+
+func runes(s string) int { return len([]rune(s)) }
+
+// console draws a glass terminal and returns where its cursor is.
+func (p painter) console(r rect, v View) (x, y int, ok bool) {
+	p.fill(r, plain)
+	for i, row := range v.Rows {
+		style := plain
+		if row.Own {
+			style = own
+		}
+		for j, c := range row.Text {
+			p.s.SetContent(r.x+j, r.y+i, c, nil, style)
+		}
+	}
+	return r.x + v.X, r.y + v.Y, v.Y >= 0
+}
+
+// picture draws the machine.
+func (p painter) picture(r rect, above bool, m *Model) {
+	p.fill(r, plain)
+	if above {
+		left, right := r.left(r.w - pictureColumns - 1)
+		_, right = right.left(1)
+		legend := 2
+		maps, foot := left.top(left.h - legend)
+		p.drives(maps, m.Drives)
+		p.legend(foot)
+		lights, rest := right.top(3)
+		p.processor(lights, m.Processor, false)
+		p.journals(rest, m.Drives)
+		return
+	}
+	lights, r := r.top(4)
+	p.processor(lights, m.Processor, true)
+	legend := p.legendRows(r.w)
+	volumes := 0
+	for _, d := range m.Drives {
+		if d.Journal != nil {
+			volumes++
+		}
+	}
+	journals := 0
+	if volumes > 0 {
+		// Transactions and rings, if the maps still have a row and their title each.
+		for _, want := range []int{2 + 2*volumes, 2 + volumes, 2 + min(volumes, 2)} {
+			if journals = want; r.h-legend-want >= 2*len(m.Drives) {
+				break
+			}
+		}
+	}
+	r, foot := r.top(r.h - journals)
+	r, key := r.top(r.h - legend)
+	p.drives(r, m.Drives)
+	p.legend(key)
+	p.journals(foot, m.Drives)
+}
+
+// processor draws the lights.
+func (p painter) processor(r rect, c Processor, titled bool) {
+	if r.h < 3 {
+		return
+	}
+	if titled {
+		p.heading(r, "processor", "", bold)
+		_, r = r.top(1)
+	}
+	x := r.x + 1
+	for i, name := range []string{"kernel", "super", "user"} {
+		lamp, style := '○', dim
+		if c.Power != PowerOff && c.Mode() == []int{0, 1, 3}[i] {
+			lamp, style = '●', bold
+		}
+		p.s.SetContent(x, r.y, lamp, nil, style)
+		x += 2 + p.text(x+1, r.y, r.x+r.w-x-1, style, name)
+	}
+	x += 1 + p.text(x, r.y, r.x+r.w-x, plain, fmt.Sprintf(" pri %d ", c.Priority()))
+	for i, name := range "TNZVC" {
+		style := dim
+		if c.PSW>>(4-i)&1 != 0 {
+			style = bar
+		}
+		if x < r.x+r.w {
+			p.s.SetContent(x, r.y, name, nil, style)
+		}
+		x += 2
+	}
+	x = r.x + 1
+	for _, f := range []struct {
+		name string
+		v    uint16
+	}{{"PC", c.PC}, {"PSW", c.PSW}, {"DISPLAY", c.Display}} {
+		x += p.text(x, r.y+1, r.x+r.w-x, dim, f.name+" ")
+		x += p.text(x, r.y+1, r.x+r.w-x, plain, fmt.Sprintf("%06o", c.v(f.v))) + 2
+	}
+	n := p.text(r.x+1, r.y+2, r.w-1, bold, fmt.Sprintf("%5.1f", c.MIPS))
+	n += p.text(r.x+1+n, r.y+2, r.w-1-n, plain, " MIPS ") + 1
+	p.spark(rect{r.x + n, r.y + 2, r.w - n - 1, 1}, c.History)
+}
+
+// v is a value as the lights show it.
+func (c Processor) v(x uint16) uint16 {
+	if c.Power == PowerOff {
+		return 0
+	}
+	return x
+}
+
+// spark draws a little curve of the newest values.
+func (p painter) spark(r rect, values []float64) {
+	if len(values) > r.w {
+		values = values[len(values)-max(r.w, 0):]
+	}
+	top := 1.0
+	for _, v := range values {
+		top = max(top, v)
+	}
+	for i, v := range values {
+		level := int(v/top*float64(len(sparks)-1) + 0.5)
+		p.s.SetContent(r.x+i, r.y, sparks[max(0, min(level, len(sparks)-1))], nil, plain.Foreground(tcell.ColorGreen))
+	}
+}
+
+// drives draws the maps. Each has as many rows as the others, and no more than one
+// place a block.
+func (p painter) drives(r rect, drives []Drive) {
+	if r.empty() {
+		return
+	}
+	if len(drives) == 0 {
+		p.heading(r, "no packs", "", plain)
+		return
+	}
+	shown := max(1, min(len(drives), r.h/2))
+	if hidden := len(drives) - shown; hidden > 0 && shown > 0 {
+		var last rect
+		r, last = r.top(r.h - 1)
+		shown = max(1, min(len(drives), r.h/2))
+		hidden = len(drives) - shown
+		p.text(last.x+1, last.y, last.w-1, dim, fmt.Sprintf("%d more %s: make the window taller", hidden, plural("drive", hidden)))
+	}
+	for i, d := range drives[:shown] {
+		var mine rect
+		mine, r = r.top(r.h / (shown - i))
+		p.drive(mine, d)
+	}
+}
+
+func plural(s string, n int) string {
+	if n == 1 {
+		return s
+	}
+	return s + "s"
+}
+
+// drive draws one drive's title and map.
+func (p painter) drive(r rect, d Drive) {
+	title, r := r.top(1)
+	style := bold
+	name := d.Name
+	switch {
+	case d.Failed:
+		name, style = name+" FAILED", alarm
+	case d.ReadOnly:
+		name += " read-only"
+	}
+	p.heading(title, name, fmt.Sprintf("%3.0f rd/s %3.0f wr/s", d.Reads, d.Writes), style)
+	_, inner := r.left(1)
+	inner.w--
+	if inner.empty() || len(d.Blocks) == 0 {
+		return
+	}
+	places := min(inner.w*inner.h, len(d.Blocks))
+	for i := range places {
+		b := join(d.Blocks[i*len(d.Blocks)/places : (i+1)*len(d.Blocks)/places])
+		shape, style := b.look()
+		p.s.SetContent(inner.x+i%inner.w, inner.y+i/inner.w, shape, nil, style)
+	}
+}
+
+// join makes one of blocks that share a place: the kind that counts most, the
+// newest of what has happened; and what is only in the journal does not vanish.
+func join(blocks []Block) Block {
+	var weight [numKinds]int
+	var j Block
+	j.Age = 255
+	journaled := false
+	for _, b := range blocks {
+		weight[b.Kind] += kindLook[b.Kind].weight
+		switch {
+		case b.Act == ActJournaled:
+			journaled = true
+		case b.Act != ActNone && (b.Age < j.Age || b.Age == j.Age && b.Act > j.Act):
+			j.Act, j.Age = b.Act, b.Age
+		}
+	}
+	if journaled && (j.Act == ActNone || j.Age > hotAge) {
+		j.Act, j.Age = ActJournaled, 0
+	}
+	for k, w := range weight {
+		if w > weight[j.Kind] {
+			j.Kind = Kind(k)
+		}
+	}
+	return j
+}
+
+// look returns how a block is drawn.
+func (b Block) look() (rune, tcell.Style) {
+	k := kindLook[b.Kind]
+	switch {
+	case b.Act == ActNone || b.Age > warmAge:
+		return k.shape, k.style
+	case b.Age > hotAge:
+		return k.shape, plain.Foreground(actHue[b.Act])
+	}
+	return k.shape, hot(b.Act)
+}
+
+// hot is the style of what is happening.
+func hot(a Act) tcell.Style { return plain.Foreground(tcell.ColorBlack).Background(actHue[a]) }
+
+// legend explains shapes and colours, in as many rows as legendRows says.
+func (p painter) legend(r rect) {
+	for i, row := range legends(r.w) {
+		if i >= r.h {
+			return
+		}
+		x := r.x + 1
+		for _, e := range row {
+			p.s.SetContent(x, r.y+i, e.shape, nil, e.style)
+			x += 3 + p.text(x+2, r.y+i, r.x+r.w-x-2, dim, e.name)
+		}
+	}
+}
+
+func (p painter) legendRows(w int) int { return len(legends(w)) }
+
+type legendEntry struct {
+	shape rune
+	style tcell.Style
+	name  string
+}
+
+// legends arranges the entries in rows of that width.
+func legends(w int) [][]legendEntry {
+	var rows [][]legendEntry
+	var acts []legendEntry
+	for a := ActRead; a < numActs; a++ {
+		acts = append(acts, legendEntry{' ', hot(a), actNames[a]})
+	}
+	row, used := []legendEntry(nil), 1
+	for _, k := range []Kind{KindSuper, KindInodes, KindDir, KindData, KindIndirect, KindChain, KindFree, KindSwap} {
+		e := legendEntry{kindLook[k].shape, kindLook[k].style, kindLook[k].name}
+		if n := len(e.name) + 2; row != nil && used+n > w {
+			rows = append(rows, row)
+			row, used = nil, 1
+		}
+		row, used = append(row, e), used+len(e.name)+3
+	}
+	long := 0
+	for _, e := range acts {
+		long += len(e.name) + 3
+	}
+	if used+long-1 <= w {
+		return append(rows, append(row, acts...))
+	}
+	return append(rows, row, acts)
+}
+
+// stateColumns are the widths of the columns of the states, one blank included.
+var stateColumns = [...]int{5, 7, 6, 6, 4, 6}
+
+// journals draws the transactions and the rings.
+func (p painter) journals(r rect, drives []Drive) {
+	var with []Drive
+	for _, d := range drives {
+		if d.Journal != nil {
+			with = append(with, d)
+		}
+	}
+	if r.h < 2 {
+		return
+	}
+	if len(with) == 0 {
+		p.heading(r, "no journal", "", plain)
+		return
+	}
+	title, r := r.top(1)
+	rate := 0.0
+	for _, d := range with {
+		rate += d.Journal.Rate
+	}
+	p.heading(title, "transactions", fmt.Sprintf("%.1f commits/s", rate), bold)
+	head, r := r.top(1)
+	x := head.x + 5
+	for s := journaldev.StateFree; s <= journaldev.StateEStart; s++ {
+		style := dim
+		for _, d := range with {
+			if s != journaldev.StateFree && d.Journal.Ages[s] <= hotAge {
+				style = bold
+			}
+		}
+		p.text(x, head.y, head.x+head.w-x, style, s.String())
+		x += stateColumns[s]
+	}
+	rows := 1
+	if r.h >= 2*len(with) {
+		rows = 2
+	}
+	for _, d := range with {
+		mine, rest := r.top(rows)
+		if mine.h == 0 {
+			break
+		}
+		r = rest
+		p.transactions(mine, d)
+		if mine.h > 1 {
+			_, mine = mine.top(1)
+			p.ring(mine, d.Journal)
+		}
+	}
+}
+
+// transactions draws one drive's transactions in the columns of their states. One
+// that was in a state a moment ago leaves a trace there.
+func (p painter) transactions(r rect, d Drive) {
+	p.text(r.x+1, r.y, r.w-1, bold, d.Name)
+	x := r.x + 5
+	for s := journaldev.StateFree; s <= journaldev.StateEStart; s++ {
+		n, room := d.Journal.States[s], min(stateColumns[s]-1, r.x+r.w-x)
+		style := plain.Foreground(stateHue[s])
+		switch {
+		case s == journaldev.StateFree:
+			p.text(x, r.y, room, dim, fmt.Sprintf("%3d", n))
+		case n > room:
+			p.text(x, r.y, room, style, fmt.Sprintf("●%d", n))
+		case n > 0:
+			p.text(x, r.y, room, style, strings.Repeat("●", n))
+		case d.Journal.Ages[s] <= hotAge:
+			p.text(x, r.y, room, style, "○")
+		default:
+			p.text(x, r.y, room, dim, "·")
+		}
+		x += stateColumns[s]
+	}
+}
+
+var stateHue = [...]tcell.Color{
+	journaldev.StateCreate: tcell.ColorOlive,
+	journaldev.StateStart:  tcell.ColorPurple,
+	journaldev.StateTrans:  tcell.ColorPurple,
+	journaldev.StateEnd:    tcell.ColorTeal,
+	journaldev.StateEStart: tcell.ColorTeal,
+}
+
+// ring draws a journal's ring: what is used of it, and where the head is.
+func (p painter) ring(r rect, j *Journal) {
+	const tail = 18 // "  0%   4.9/s 2.3ms"
+	w := r.w - 5 - tail - 2
+	if w < 4 || j.Size <= 0 {
+		return
+	}
+	x := r.x + 5
+	p.s.SetContent(x, r.y, '[', nil, dim)
+	p.s.SetContent(x+w+1, r.y, ']', nil, dim)
+	size := j.Size
+	head := int(j.Head * int64(w) / size)
+	for i := range w {
+		p.s.SetContent(x+1+i, r.y, tcell.RuneHLine, nil, dim)
+	}
+	// From the tail, which is Used before the head, round the end of the ring.
+	from := (j.Head - j.Used + size) % size
+	for at := int64(0); at < j.Used; at += max(size/int64(4*w), 1) {
+		p.s.SetContent(x+1+int((from+at)%size*int64(w)/size), r.y, tcell.RuneBlock, nil, plain.Foreground(tcell.ColorPurple))
+	}
+	p.s.SetContent(x+1+max(0, min(head, w-1)), r.y, '>', nil, bold)
+	p.text(x+w+2, r.y, r.x+r.w-x-w-2, plain, fmt.Sprintf("%3d%% %5.1f/s %s", 100*j.Used/size, j.Rate, short(j.Latency)))
+}
+
+// short is a duration in at most five columns.
+func short(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < 100*time.Microsecond:
+		return fmt.Sprintf("%dµs", d.Microseconds())
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", float64(d)/1e6)
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1fs", d.Seconds())
+}
+
+var powerNames = [...]string{PowerOff: "power off", Running: "running", Waiting: "waiting", Halted: "halted", Recovering: "recovering"}
+
+// title draws the top row.
+func (p painter) title(r rect, c Processor, note string) {
+	p.fill(r, bar)
+	n := p.text(r.x, r.y, r.w, bar.Bold(true), " v7em ")
+	n += p.text(r.x+n, r.y, r.w-n, bar, " "+c.Name)
+	right := fmt.Sprintf(" %s  up %s ", powerNames[c.Power], c.Up.Truncate(time.Second))
+	if note != "" {
+		right = " " + note + " "
+	}
+	if l := runes(right); n+l < r.w {
+		p.text(r.x+r.w-l, r.y, l, bar, right)
+	} else if note != "" {
+		p.text(r.x, r.y, r.w, bar, right)
+	}
+}
+
+// keyHelp is what the keys do, the most useful ones first.
+var keyHelp = []struct{ key, what string }{
+	{"^E", "menu"}, {"F8", "cut the power"}, {"F6", "sync & power off"}, {"F9", "boot again"}, {"F4", "picture"}, {"PgUp/Dn", "scroll"},
+}
+
+// keys draws the bottom row.
+func (p painter) keys(r rect) {
+	p.fill(r, bar)
+	x := r.x
+	for _, k := range keyHelp {
+		if x+len(k.key)+len(k.what)+3 > r.x+r.w {
+			break
+		}
+		x += p.text(x, r.y, r.w, bar.Bold(true), " "+k.key)
+		x += p.text(x, r.y, r.w, bar, " "+k.what+" ")
+	}
+}
+
+// box draws a frame, with a title, around what it returns.
+func (p painter) box(r rect, title string) rect {
+	p.fill(r, plain)
+	for x := r.x + 1; x < r.x+r.w-1; x++ {
+		p.s.SetContent(x, r.y, tcell.RuneHLine, nil, bold)
+		p.s.SetContent(x, r.y+r.h-1, tcell.RuneHLine, nil, bold)
+	}
+	for y := r.y + 1; y < r.y+r.h-1; y++ {
+		p.s.SetContent(r.x, y, tcell.RuneVLine, nil, bold)
+		p.s.SetContent(r.x+r.w-1, y, tcell.RuneVLine, nil, bold)
+	}
+	p.s.SetContent(r.x, r.y, tcell.RuneULCorner, nil, bold)
+	p.s.SetContent(r.x+r.w-1, r.y, tcell.RuneURCorner, nil, bold)
+	p.s.SetContent(r.x, r.y+r.h-1, tcell.RuneLLCorner, nil, bold)
+	p.s.SetContent(r.x+r.w-1, r.y+r.h-1, tcell.RuneLRCorner, nil, bold)
+	p.text(r.x+2, r.y, r.w-4, bold, " "+title+" ")
+	return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2}
+}
+
+// recovery draws how far a recovery is, over the console.
+func (p painter) recovery(r rect, v *Recovery) {
+	r = center(r, 56, 8)
+	if r.w < 20 || r.h < 6 {
+		p.text(r.x, r.y, r.w, bold, fmt.Sprintf("recovery: block %d of %d", v.Done, v.Total))
+		return
+	}
+	in := p.box(r, "recovery of "+v.Drive)
+	line := func(y int, style tcell.Style, text string) {
+		if y < in.h {
+			p.text(in.x+1, in.y+y, in.w-2, style, text)
+		}
+	}
+	line(0, plain, v.Text)
+	line(2, bold, fmt.Sprintf("transaction %d  block %d  %s", v.Transaction, v.Block, kindLook[v.Kind].name))
+	w := in.w - 2
+	for i := range w {
+		c, style := tcell.RuneHLine, dim
+		if i < v.Done*w/max(v.Total, 1) {
+			c, style = tcell.RuneBlock, plain.Foreground(actHue[ActHome])
+		}
+		p.s.SetContent(in.x+1+i, in.y+3, c, nil, style)
+	}
+	line(4, plain, fmt.Sprintf("%d of %d blocks brought home", v.Done, v.Total))
+	line(5, dim, "any key goes on")
+}
+
+// center returns a part of r of at most that size, in its middle.
+func center(r rect, w, h int) rect {
+	w, h = min(w, r.w), min(h, r.h)
+	return rect{r.x + (r.w-w)/2, r.y + (r.h-h)/2, w, h}
+}

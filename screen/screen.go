@@ -1,0 +1,350 @@
+package screen
+
+import (
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gdamore/tcell/v2"
+)
+
+const (
+	// samplePeriod is the time between two samples, and drawPeriod the least time
+	// between two drawings of the console while it is written to.
+	samplePeriod = 66 * time.Millisecond
+	drawPeriod   = 25 * time.Millisecond
+	// typeAhead is how many keys may wait for a reader.
+	typeAhead = 4096
+)
+
+// Command is what a function key asks for.
+type Command uint8
+
+// The commands.
+const (
+	PowerOffKey Command = iota // sync and power off
+	CutKey                     // cut the power
+	BootKey                    // boot again
+)
+
+// Screen is a terminal that shows a machine. Its methods may be called by any
+// goroutine.
+type Screen struct {
+	// Console is the machine's console.
+	Console *Glass
+	// Sampler has what is shown beside it.
+	Sampler *Sampler
+
+	s       tcell.Screen
+	keys    chan []byte
+	command func(Command)
+	wake    chan struct{} // something but the sample has changed
+	quit    chan struct{}
+	done    chan struct{}
+	close   sync.Once
+
+	mu     sync.Mutex
+	dialog *Glass // over the console, if not nil
+	title  string
+
+	// Of the goroutine that draws.
+	alone bool // without the picture
+	model *Model
+	rung  int
+}
+
+// Open shows a machine on a terminal, which must be initialized and belongs to it
+// from now on. Keys are what is typed, as the bytes of a plain terminal; nobody
+// has to read them. command, if not nil, gets the commands, on a goroutine that must
+// not be held up.
+func Open(s tcell.Screen, command func(Command)) *Screen {
+	x := &Screen{
+		Console: NewGlass(), Sampler: NewSampler(), s: s, keys: make(chan []byte), command: command,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	x.Console.Changed = x.changed
+	for r, subst := range fallbacks {
+		s.RegisterRuneFallback(r, subst)
+	}
+	s.SetStyle(plain)
+	go x.run()
+	return x
+}
+
+// Keys returns the channel of what is typed. It is closed when the terminal is gone.
+func (x *Screen) Keys() <-chan []byte { return x.keys }
+
+// Close gives the terminal back, as it was.
+func (x *Screen) Close() {
+	x.close.Do(func() { close(x.quit) })
+	<-x.done
+}
+
+func (x *Screen) changed() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// OpenDialog shows another terminal over the console, until CloseDialog. It also
+// understands what a line editor sends.
+func (x *Screen) OpenDialog(title string) *Glass {
+	g := newDialog()
+	g.Changed = x.changed
+	x.mu.Lock()
+	x.dialog, x.title = g, title
+	x.mu.Unlock()
+	x.changed()
+	return g
+}
+
+// CloseDialog takes the dialog away.
+func (x *Screen) CloseDialog() {
+	x.mu.Lock()
+	x.dialog = nil
+	x.mu.Unlock()
+	x.changed()
+}
+
+// Replay shows how recovery has brought blocks home, and returns when that was seen
+// or a key skips it. Without any blocks it returns at once.
+func (x *Screen) Replay(of []Recovered) {
+	r := newReplay(of)
+	if len(r.steps) == 0 {
+		return
+	}
+	s := x.Sampler
+	s.mu.Lock()
+	was := s.power
+	s.replay, s.power = r, Recovering
+	s.mu.Unlock()
+	select {
+	case <-r.over:
+	case <-x.done:
+	}
+	s.mu.Lock()
+	s.replay, s.power = nil, was
+	s.mu.Unlock()
+}
+
+// run draws and serves the terminal until it is closed.
+func (x *Screen) run() {
+	defer close(x.done)
+	defer x.s.Fini()
+	typed := make(chan []byte, 1)
+	go x.pump(typed)
+	defer close(typed)
+	events := make(chan tcell.Event, 16)
+	go x.s.ChannelEvents(events, x.quit)
+	sample := time.NewTicker(samplePeriod)
+	defer sample.Stop()
+	x.model = x.Sampler.Sample(time.Now())
+	x.draw()
+	last := time.Now()
+	var later <-chan time.Time
+	for {
+		select {
+		case <-x.quit:
+			x.draw()
+			return
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			x.event(e, typed)
+			x.draw()
+		case now := <-sample.C:
+			x.model = x.Sampler.Sample(now)
+			x.draw()
+			last, later = now, nil
+		case <-x.wake:
+			if later != nil {
+				continue
+			}
+			if wait := drawPeriod - time.Since(last); wait > 0 {
+				later = time.After(wait)
+				continue
+			}
+			x.draw()
+			last = time.Now()
+		case now := <-later:
+			later = nil
+			x.draw()
+			last = now
+		}
+	}
+}
+
+// pump passes keys on to whoever reads them, some time.
+func (x *Screen) pump(typed <-chan []byte) {
+	defer close(x.keys)
+	var waiting [][]byte
+	for {
+		var out chan<- []byte
+		var next []byte
+		if len(waiting) > 0 {
+			out, next = x.keys, waiting[0]
+		}
+		select {
+		case b, ok := <-typed:
+			if !ok {
+				return
+			}
+			if len(waiting) < typeAhead {
+				waiting = append(waiting, b)
+			}
+		case out <- next:
+			waiting = waiting[1:]
+		}
+	}
+}
+
+// event serves an event of the terminal.
+func (x *Screen) event(e tcell.Event, typed chan<- []byte) {
+	switch e := e.(type) {
+	case *tcell.EventResize:
+		x.s.Sync()
+	case *tcell.EventKey:
+		x.key(e, typed)
+	}
+}
+
+// key serves a key.
+func (x *Screen) key(e *tcell.EventKey, typed chan<- []byte) {
+	s := x.Sampler
+	s.mu.Lock()
+	replay := s.replay
+	s.mu.Unlock()
+	if replay != nil {
+		replay.end()
+		return
+	}
+	w, h := x.s.Size()
+	p := divide(w, h, x.alone)
+	switch e.Key() {
+	case tcell.KeyPgUp:
+		x.Console.Scroll(-max(p.console.h-1, 1), p.console.w, p.console.h)
+		return
+	case tcell.KeyPgDn:
+		x.Console.Scroll(max(p.console.h-1, 1), p.console.w, p.console.h)
+		return
+	case tcell.KeyF4:
+		x.alone = !x.alone
+		return
+	case tcell.KeyF6:
+		x.ask(PowerOffKey)
+		return
+	case tcell.KeyF8:
+		x.ask(CutKey)
+		return
+	case tcell.KeyF9:
+		x.ask(BootKey)
+		return
+	}
+	if b := keyBytes(e); b != nil {
+		x.Console.Follow()
+		typed <- b
+	}
+}
+
+func (x *Screen) ask(c Command) {
+	if x.command != nil {
+		x.command(c)
+	}
+}
+
+// specialKeys are the keys that send more than a character, as a VT100 or xterm does.
+var specialKeys = map[tcell.Key]string{
+	tcell.KeyUp: "\x1b[A", tcell.KeyDown: "\x1b[B", tcell.KeyRight: "\x1b[C", tcell.KeyLeft: "\x1b[D",
+	tcell.KeyHome: "\x1b[H", tcell.KeyEnd: "\x1b[F", tcell.KeyInsert: "\x1b[2~", tcell.KeyDelete: "\x1b[3~",
+	tcell.KeyBacktab: "\x1b[Z",
+}
+
+// keyBytes returns what a plain terminal sends for a key, nil for nothing.
+func keyBytes(e *tcell.EventKey) []byte {
+	var b []byte
+	switch k := e.Key(); {
+	case k == tcell.KeyRune:
+		r := e.Rune()
+		if e.Modifiers()&tcell.ModCtrl != 0 && r < 0o177 {
+			if r == ' ' {
+				r = '@'
+			}
+			r &= 0o37
+		}
+		b = utf8.AppendRune(nil, r)
+	case k == tcell.KeyBackspace:
+		b = []byte{0o177} // as nearly all terminals have it; tcell does not tell ^H from it
+	case k >= tcell.KeyCtrlSpace && k <= tcell.KeyCtrlUnderscore:
+		b = []byte{byte(k - tcell.KeyCtrlSpace)}
+	case k < ' ':
+		b = []byte{byte(k)}
+	default:
+		b = []byte(specialKeys[k])
+	}
+	if e.Modifiers()&tcell.ModAlt != 0 && len(b) > 0 {
+		b = append([]byte{0x1b}, b...)
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// draw draws everything; tcell sends the terminal what has changed.
+func (x *Screen) draw() {
+	w, h := x.s.Size()
+	if w <= 0 || h <= 0 {
+		return
+	}
+	p := divide(w, h, x.alone)
+	d := painter{x.s}
+	x.mu.Lock()
+	dialog, title := x.dialog, x.title
+	x.mu.Unlock()
+
+	v := x.Console.View(p.console.w, p.console.h)
+	cx, cy, ok := d.console(p.console, v)
+	if !p.picture.empty() {
+		d.picture(p.picture, p.above, x.model)
+		for y := range p.rule.h {
+			for c := range p.rule.w {
+				line := tcell.RuneVLine
+				if p.above {
+					line = tcell.RuneHLine
+				}
+				x.s.SetContent(p.rule.x+c, p.rule.y+y, line, nil, dim)
+			}
+		}
+	}
+	note := ""
+	switch {
+	case v.Behind > 0:
+		note = "scrolled back: PgDn or any key goes on"
+	case p.cramped:
+		note = "the picture needs 76x22"
+	}
+	if !p.title.empty() {
+		d.title(p.title, x.model.Processor, note)
+		d.keys(p.keys)
+	}
+	if dialog != nil {
+		in := d.box(center(p.console, 76, 18), title)
+		cx, cy, ok = d.console(in, dialog.View(in.w, in.h))
+	}
+	if x.model.Recovery != nil {
+		d.recovery(p.console, x.model.Recovery)
+		ok = false
+	}
+	if ok {
+		x.s.ShowCursor(cx, cy)
+	} else {
+		x.s.HideCursor()
+	}
+	if n := x.Console.Bells(); n != x.rung {
+		x.rung = n
+		_ = x.s.Beep() // a terminal without a bell is none the worse
+	}
+	x.s.Show()
+}
