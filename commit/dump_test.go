@@ -24,12 +24,15 @@ type keptGuest struct {
 	packs *images.Packs
 }
 
-// boot boots V7 from files. It commits only when told.
-func bootKept(t *testing.T) *keptGuest {
+// bootKept boots a guest from files. It commits only when told.
+func bootKept(t *testing.T, o guest.Options) *keptGuest {
 	t.Helper()
 	dir := t.TempDir()
-	d := guest.Packs(t, "rk")
+	d := o.Drives(t)
 	for unit, disk := range d.Disks {
+		if disk == nil {
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(dir, d.Set.PackFile(unit)), guest.Image(t, disk), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -43,10 +46,13 @@ func bootKept(t *testing.T) *keptGuest {
 			t.Error(err)
 		}
 	})
-	g := guest.Boot(t, guest.Options{Packs: &packs.Drives})
+	o.Packs = &packs.Drives
+	g := guest.Boot(t, o)
 	volumes := map[kernel.Drive]Volume{}
-	for unit := range d.Disks {
-		volumes[rk0(unit)] = packs.Disks[unit].(*journaldev.Volume)
+	for unit, disk := range d.Disks {
+		if disk != nil {
+			volumes[rk0(unit)] = packs.Disks[unit].(*journaldev.Volume)
+		}
 	}
 	k := &keptGuest{g, NewCommitter(g.M, volumes, Options{Interval: time.Hour}), packs}
 	t.Cleanup(k.c.Close)
@@ -65,100 +71,102 @@ func (k *keptGuest) commit(t *testing.T, unit int) (*journaldev.Volume, *block.S
 	return v, v.Committed()
 }
 
-// TestMkdirInDump has V7 make a directory, in a directory that has room for its entry
+// TestMkdirInDump has a guest make a directory, in a directory that has room for its entry
 // and in one that has not, and holds the transaction that it becomes against the file
 // system.
 func TestMkdirInDump(t *testing.T) {
-	const unit = 7 // mounted on /tmp
-	g := bootKept(t)
-	for _, c := range []struct {
-		name, prepare, dir string
-		n, at              int   // where in parent the entry goes: block and byte
-		more               int32 // bytes that parent grows
-	}{
-		{"room", "cd /tmp", "/", 0, 32, 16},
-		{"a free entry", "mkdir /tmp/q; cd /tmp/q; >x; >y; rm x", "/q", 0, 32, 0},
-		{"full block", "mkdir /tmp/p; cd /tmp/p; for i in 0 1 2; do for j in 0 1 2 3 4 5 6 7 8 9; do >$i$j; done; done", "/p", 1, 0, 16},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			g.Run(c.prepare)
-			_, before := g.commit(t, unit)
-			if out := g.Run("mkdir d"); out != "" {
-				t.Fatal(out)
-			}
-			v, after := g.commit(t, unit)
-			if r := fs.Check(after); !r.Clean() {
-				t.Fatalf("what was committed is damaged: %v", r.Problems)
-			}
-			tr := lastTransaction(t, v)
+	both(t, func(t *testing.T, o guest.Options) {
+		const unit = 7 // mounted on /tmp
+		g := bootKept(t, o)
+		for _, c := range []struct {
+			name, prepare, dir string
+			n, at              int   // where in parent the entry goes: block and byte
+			more               int32 // bytes that parent grows
+		}{
+			{"room", "cd /tmp", "/", 0, 32, 16},
+			{"a free entry", "mkdir /tmp/q; cd /tmp/q; >x; >y; rm x", "/q", 0, 32, 0},
+			{"full block", "mkdir /tmp/p; cd /tmp/p; for i in 0 1 2; do for j in 0 1 2 3 4 5 6 7 8 9; do >$i$j; done; done", "/p", 1, 0, 16},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				g.Run(c.prepare)
+				_, before := g.commit(t, unit)
+				if out := g.Run("mkdir d"); out != "" {
+					t.Fatal(out)
+				}
+				v, after := g.commit(t, unit)
+				if r := fs.Check(after); !r.Clean() {
+					t.Fatalf("what was committed is damaged: %v", r.Problems)
+				}
+				tr := lastTransaction(t, v)
 
-			// What the file system says that has changed.
-			was, is := open(t, before), open(t, after)
-			parentWas, parent, d := lookup(t, was, c.dir), lookup(t, is, c.dir), lookup(t, is, fs.Join(c.dir, "d"))
-			n, at := findEntry(t, after, parent, d.Ino, "d")
-			if fresh := parentWas.Addr[n] == 0; n != c.n || at != c.at || fresh != (n > 0) || parent.Size != parentWas.Size+c.more {
-				t.Errorf("the entry is at %d of block %d of the parent, %+v, which was %+v", at, n, parent, parentWas)
-			}
-			want := map[string]bool{
-				inodeUpdate(parent.Ino):                 true,
-				inodeUpdate(d.Ino):                      true,
-				fmt.Sprintf("USED %d 0-512", d.Addr[0]): true,
-				fmt.Sprintf("SUPER %d", fs.SuperBlock):  true,
-				entryUpdate(parent.Addr[n], at, n > 0):  true,
-			}
-			if parent.Nlink != parentWas.Nlink+1 || !d.IsDir() || d.Nlink != 2 || d.Size != 32 {
-				t.Errorf("parent %+v, before %+v, directory %+v", parent, parentWas, d)
-			}
+				// What the file system says that has changed.
+				was, is := open(t, before), open(t, after)
+				parentWas, parent, d := lookup(t, was, c.dir), lookup(t, is, c.dir), lookup(t, is, fs.Join(c.dir, "d"))
+				n, at := findEntry(t, after, parent, d.Ino, "d")
+				if fresh := parentWas.Addr[n] == 0; n != c.n || at != c.at || fresh != (n > 0) || parent.Size != parentWas.Size+c.more {
+					t.Errorf("the entry is at %d of block %d of the parent, %+v, which was %+v", at, n, parent, parentWas)
+				}
+				want := map[string]bool{
+					inodeUpdate(parent.Ino):                 true,
+					inodeUpdate(d.Ino):                      true,
+					fmt.Sprintf("USED %d 0-512", d.Addr[0]): true,
+					fmt.Sprintf("SUPER %d", fs.SuperBlock):  true,
+					entryUpdate(parent.Addr[n], at, n > 0):  true,
+				}
+				if parent.Nlink != parentWas.Nlink+1 || !d.IsDir() || d.Nlink != 2 || d.Size != 32 {
+					t.Errorf("parent %+v, before %+v, directory %+v", parent, parentWas, d)
+				}
 
-			// What the transaction says.
-			covered := map[int][]byte{} // by block: what an update is about
-			redo := map[int][]byte{}
-			for _, u := range tr.Updates {
-				name := fmt.Sprintf("%s %d %d-%d", u.Type, u.Block, u.From, u.To)
-				if u.Type == "SUPER" {
-					name = fmt.Sprintf("%s %d", u.Type, u.Block)
-				}
-				switch {
-				case want[name]:
-					delete(want, name)
-				case u.Type == "INODE" && accessed(t, was, is, u):
-				default:
-					t.Errorf("%s should not be there", name)
-				}
-				if u.Redo != nil {
-					redo[u.Block] = u.Redo
-				}
-				if covered[u.Block] == nil {
-					covered[u.Block] = make([]byte, block.Size)
-				}
-				for i := u.From; i < u.To; i++ {
-					covered[u.Block][i] = 1
-				}
-			}
-			for name := range want {
-				t.Errorf("%s is missing", name)
-			}
-			// The updates cover all that has changed, and carry it.
-			for n := range before.Diff(after) {
-				var old, new [block.Size]byte
-				before.ReadBlock(n, old[:])
-				after.ReadBlock(n, new[:])
-				if !bytes.Equal(redo[n], new[:]) {
-					t.Errorf("block %d is not as in the transaction", n)
-				}
-				for i := range old {
-					if old[i] != new[i] && (covered[n] == nil || covered[n][i] == 0) {
-						t.Fatalf("byte %d of block %d has changed, and no update says so", i, n)
+				// What the transaction says.
+				covered := map[int][]byte{} // by block: what an update is about
+				redo := map[int][]byte{}
+				for _, u := range tr.Updates {
+					name := fmt.Sprintf("%s %d %d-%d", u.Type, u.Block, u.From, u.To)
+					if u.Type == "SUPER" {
+						name = fmt.Sprintf("%s %d", u.Type, u.Block)
+					}
+					switch {
+					case want[name]:
+						delete(want, name)
+					case u.Type == "INODE" && accessed(t, was, is, u):
+					default:
+						t.Errorf("%s should not be there", name)
+					}
+					if u.Redo != nil {
+						redo[u.Block] = u.Redo
+					}
+					if covered[u.Block] == nil {
+						covered[u.Block] = make([]byte, block.Size)
+					}
+					for i := u.From; i < u.To; i++ {
+						covered[u.Block][i] = 1
 					}
 				}
-			}
-			if !slices.ContainsFunc(tr.Note.Ops, func(o journaldev.Op) bool {
-				return o.Program == "mkdir" && o.Call == "mknod" && o.Path == "d"
-			}) {
-				t.Errorf("the operations are %+v, mkdir's mknod is not among them", tr.Note.Ops)
-			}
-		})
-	}
+				for name := range want {
+					t.Errorf("%s is missing", name)
+				}
+				// The updates cover all that has changed, and carry it.
+				for n := range before.Diff(after) {
+					var old, new [block.Size]byte
+					before.ReadBlock(n, old[:])
+					after.ReadBlock(n, new[:])
+					if !bytes.Equal(redo[n], new[:]) {
+						t.Errorf("block %d is not as in the transaction", n)
+					}
+					for i := range old {
+						if old[i] != new[i] && (covered[n] == nil || covered[n][i] == 0) {
+							t.Fatalf("byte %d of block %d has changed, and no update says so", i, n)
+						}
+					}
+				}
+				if !slices.ContainsFunc(tr.Note.Ops, func(o journaldev.Op) bool {
+					return o.Program == "mkdir" && o.Call == "mknod" && o.Path == "d"
+				}) {
+					t.Errorf("the operations are %+v, mkdir's mknod is not among them", tr.Note.Ops)
+				}
+			})
+		}
+	})
 }
 
 func inodeUpdate(ino int) string {

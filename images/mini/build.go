@@ -99,6 +99,20 @@ func Program(name string) ([]byte, error) {
 	return executable(p)
 }
 
+// Assemble makes an a.out of a program's text, with the library before it that all of
+// mini's programs have. It runs on V7 too. name is for error messages.
+func Assemble(name, text string) ([]byte, error) {
+	start, err := source(library)
+	if err != nil {
+		return nil, err
+	}
+	p, err := asm.Assemble(asm.Options{}, start, asm.File{Name: name, Text: text})
+	if err != nil {
+		return nil, err
+	}
+	return executable(p)
+}
+
 // Programs returns the names of the user programs, in alphabetical order.
 func Programs() ([]string, error) {
 	files, err := fs.Glob(sources, "pdp11/cmd/*.s")

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"v7em/images/mini"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 )
@@ -19,11 +18,7 @@ func testProgram(t *testing.T, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := mini.Executable(name, string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
+	return guest.Program(t, string(text))
 }
 
 // tree describes all below a directory.

@@ -10,16 +10,3 @@ func KernelSymbols() ([]asm.Symbol, error) {
 	}
 	return p.Symbols, nil
 }
-
-// Executable assembles a program, behind what all programs start with, to an a.out.
-func Executable(name, text string) ([]byte, error) {
-	start, err := source(library)
-	if err != nil {
-		return nil, err
-	}
-	p, err := asm.Assemble(asm.Options{}, start, asm.File{Name: name, Text: text})
-	if err != nil {
-		return nil, err
-	}
-	return executable(p)
-}

@@ -91,33 +91,30 @@ var install = sync.OnceValues(func() (*installed, error) {
 	return in, nil
 })
 
-// miniPacks are mini's packs: the one that v7em makes, and a second one, mounted on
-// /usr, with nothing but /usr/tmp.
-var miniPacks = sync.OnceValues(func() ([]*block.Store, error) {
+// miniLock is held while mini's packs are cloned.
+var miniLock sync.Mutex
+
+// miniPacks are the packs of MiniPacks.
+var miniPacks = sync.OnceValues(func() (stores [2]*block.Store, err error) {
 	image, err := mini.Pack(Epoch)
 	if err != nil {
-		return nil, err
+		return stores, err
 	}
-	root, usr := fs.MemOf(image), fs.NewMem(mini.PackBlocks)
-	f, err := fs.Open(root)
+	packs := [2]*fs.Mem{fs.MemOf(image), fs.NewMem(mini.PackBlocks)}
+	f, err := fs.Open(packs[0])
 	if err != nil {
-		return nil, err
+		return stores, err
 	}
 	f.SetClock(Epoch)
-	g, err := fs.Mkfs(usr, fs.MkfsOptions{Time: Epoch, Name: "usr", Pack: "rk1"})
+	g, err := fs.Mkfs(packs[1], fs.MkfsOptions{Time: Epoch, Inodes: 1000, Root: fs.Attr{Perm: 0o777, MTime: Epoch}, Name: "tmp", Pack: "rk7"})
 	if err != nil {
-		return nil, err
+		return stores, err
 	}
-	g.SetClock(Epoch)
-	_, err = f.Put("/etc/rc", strings.NewReader("/etc/mount /dev/rk1 /usr\n"), fs.Attr{Perm: 0o644, MTime: Epoch})
-	err = errors.Join(err,
-		g.Mkdir("/tmp", fs.Attr{Perm: 0o777, MTime: Epoch}),
-		f.Sync(), g.Sync())
-	var stores []*block.Store
-	for _, m := range []*fs.Mem{root, usr} {
-		s := block.NewStore(m.Blocks())
-		err = errors.Join(err, s.Load(bytes.NewReader(m.Bytes())))
-		stores = append(stores, s)
+	_, err = f.Put("/etc/rc", strings.NewReader("/etc/mount /dev/rk7 /tmp\n"), fs.Attr{Perm: 0o644, MTime: Epoch})
+	err = errors.Join(err, f.Mkdir("/usr/tmp", fs.Attr{Perm: 0o777, MTime: Epoch}), f.Sync(), g.Sync())
+	for i, p := range packs {
+		stores[i] = block.NewStore(p.Blocks())
+		err = errors.Join(err, stores[i].Load(bytes.NewReader(p.Bytes())))
 	}
 	return stores, err
 })
@@ -148,19 +145,19 @@ func Packs(t testing.TB, set string) *images.Drives {
 	return d
 }
 
-// MiniPacks returns copies in memory of mini's packs: the one that v7em makes in drive
-// 0, and a second one in drive 1, which /etc/rc mounts on /usr. That has the directory
-// /usr/tmp and nothing else. /etc/update is not started.
+// MiniPacks returns copies in memory of mini's packs. The one in drive 0 is that which
+// v7em makes, with a directory /usr/tmp, but does not start /etc/update: its /etc/rc
+// mounts the other one, which is empty, from drive 7 on /tmp.
 func MiniPacks(t testing.TB) *images.Drives {
 	t.Helper()
 	stores, err := miniPacks()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &images.Drives{Set: images.RK()}
-	for _, s := range stores {
-		d.Disks = append(d.Disks, machine.MemDisk{Store: s.Clone()})
-	}
+	miniLock.Lock()
+	defer miniLock.Unlock()
+	d := &images.Drives{Set: images.RK(), Disks: make([]rk.Disk, 8)}
+	d.Disks[0], d.Disks[7] = machine.MemDisk{Store: stores[0].Clone()}, machine.MemDisk{Store: stores[1].Clone()}
 	return d
 }
 
@@ -325,6 +322,17 @@ func (g *Guest) prepare() {
 			g.t.Fatalf("%s: %s", c, out)
 		}
 	}
+}
+
+// Program assembles a program that runs on both guests. It starts at main and ends by
+// returning from there; mini's library is before it (images/mini/pdp11/lib/start.s).
+func Program(t testing.TB, text string) string {
+	t.Helper()
+	b, err := mini.Assemble("program.s", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // quiet is a command that makes the terminal one for programs: nothing is echoed,

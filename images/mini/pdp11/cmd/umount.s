@@ -1,8 +1,9 @@
-/ umount: take the file system on a device out of the tree.
+/ umount: take the file system on a device out of the tree, when all is written.
 	.text
 main:
 	tst	r4
 	beq	usage
+	sys	sync
 	mov	(r5),dev
 	sys	0; mtcall
 	bcc	9f
