@@ -73,7 +73,7 @@ func TestBootMini(t *testing.T) {
 	u.sees("sync\r\n# ")
 	u.types("for i in 1 2 3 4 5 6 7 8 9; do mkdir e$i; done; echo made\r")
 	u.sees("\nmade\r\n# ")
-	u.types("\x05p")
+	u.types("\x05x")
 	u.sees("the power is cut")
 	if status := u.leaves(); status != 0 {
 		t.Errorf("status %d", status)
@@ -84,5 +84,29 @@ func TestBootMini(t *testing.T) {
 	}
 	if stdout, stderr, status := v7em("", "fs", "check", filepath.Join(mini.Dir(dir), "rk0.rk05")); status != 0 {
 		t.Errorf("after the power cut: %s%s", stdout, stderr)
+	}
+}
+
+// TestBootAgain cuts the power twice in one session. Each time what was synced is
+// there, and what a menu has done to the drives stays.
+func TestBootAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "m")
+	u := sitDown(t, "boot", "--dir", dir, "--guest", "mini")
+	u.sees("# ")
+	for _, name := range []string{"one", "two"} {
+		u.types("mkdir " + name + "; sync; echo done\r")
+		u.sees("\ndone\r\n# ")
+		u.types("\x05p")
+		u.sees("the power is cut")
+		u.sees("# ")
+	}
+	u.types("ls\r")
+	u.sees("one\r\n")
+	u.sees("two\r\n")
+	u.sees("# ")
+	u.types("\x05s")
+	u.sees("powered off")
+	if status := u.leaves(); status != 0 {
+		t.Errorf("status %d", status)
 	}
 }

@@ -18,9 +18,10 @@ import (
 
 const menuText = "\r\n" +
 	"  c  continue                  s  sync and power off\r\n" +
-	"  i  status                    p  cut the power\r\n" +
-	"  a  attach a pack             w  save the machine's state and leave\r\n" +
-	"  d  detach a pack             e  send ^E\r\n"
+	"  i  status                    w  save the machine's state and leave\r\n" +
+	"  a  attach a pack             p  cut the power and boot again\r\n" +
+	"  d  detach a pack             x  cut the power and leave\r\n" +
+	"  e  send ^E\r\n"
 
 // menu has the screen while the machine runs on. It returns how the user wants to
 // leave, or stay.
@@ -47,6 +48,8 @@ func (t *terminal) menu(ctx context.Context) leaving {
 		case 's':
 			return leaveSync
 		case 'p':
+			return cutAndBoot
+		case 'x':
 			return leaveCut
 		case 'w':
 			err = t.askSave(ctx)
@@ -117,12 +120,12 @@ func (t *terminal) ask(ctx context.Context, question string) (string, error) {
 }
 
 func (t *terminal) askSave(ctx context.Context) error {
-	if t.save != "" {
+	if t.o.save != "" {
 		return nil
 	}
 	file, err := t.ask(ctx, "save in which file? ")
 	if err == nil {
-		t.save = file
+		t.o.save = file
 	}
 	return err
 }
@@ -195,17 +198,12 @@ func (t *terminal) attach(ctx context.Context) error {
 	if d.rp {
 		kind = journaldev.RP03
 	}
-	p, err := t.keep.Open(file, kind, d.name)
+	p, err := t.o.keep.Open(file, kind, d.name)
 	if err != nil {
 		return err
 	}
 	ok := t.do(ctx, func(m *machine.Machine) {
-		if d.rp {
-			err = m.AttachRP(d.unit, p)
-		} else {
-			err = m.AttachRK(d.unit, p)
-		}
-		if err == nil {
+		if err = insert(m, d.name, p); err == nil {
 			t.drives[d.name] = p
 			t.drivesChanged()
 		}
@@ -249,11 +247,4 @@ func (t *terminal) detach(ctx context.Context) error {
 		return err
 	}
 	return p.Close()
-}
-
-// drivesChanged has the packs that are in the drives now committed.
-func (t *terminal) drivesChanged() {
-	if t.committer != nil {
-		t.committer.SetVolumes(volumes(t.drives))
-	}
 }

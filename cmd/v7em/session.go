@@ -1,0 +1,419 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"v7em/commit"
+	"v7em/images"
+	"v7em/images/console"
+	"v7em/journaldev"
+	"v7em/machine"
+	"v7em/rk"
+)
+
+// session is a machine in use, from its first power-on to the end, through any number
+// of power cuts between.
+//
+// open puts packs into the drives and powers on; start lets the machine run, in a
+// goroutine of its own; halt waits for that to end. Then leave ends the session, or
+// cut cuts the power and reopen powers on again. close comes last.
+type session struct {
+	o    *bootOptions
+	dir  string
+	conf images.Config
+	set  *images.Set
+	lock *journaldev.DirLock
+	// show gets what the machine prints, as the user is to see it, and say a line of
+	// v7em's own. Both are called by any goroutine.
+	show func(p []byte)
+	say  func(format string, args ...any)
+
+	drives map[string]images.Pack // what is in them; of the machine's goroutine while there is one
+	off    map[string]images.Pack // what was in them when the power was cut; closed
+	m      *machine.Machine
+	// committer commits the journaled packs; nil without a journal. It belongs
+	// to the goroutine that runs the machine.
+	committer *commit.Committer
+	c         *console.Session
+	warm      bool // the machine goes on from a saved state: it need not boot
+
+	// Of the goroutine that runs the machine.
+	keyboard keyboard
+	tail     []byte // the latest output
+	multi    bool   // V7 has asked for a login
+
+	stopRun context.CancelFunc
+	req     chan func(*machine.Machine) // work for that goroutine
+	booted  chan struct{}               // closed when the guest is up, or the user may see to it
+	ended   chan struct{}               // closed when that goroutine has ended; then these tell why:
+	stop    machine.Stop
+	failed  error
+}
+
+// leaving says how the user wants to leave the machine.
+type leaving int
+
+const (
+	stay leaving = iota
+	leaveSync
+	leaveSave
+	leaveCut
+	cutAndBoot // is no leaving at all: the power comes back
+)
+
+// open takes the machine's directory, puts its packs into the drives and powers on.
+func (o *bootOptions) open(ctx context.Context, errs io.Writer) (*session, error) {
+	dir, err := o.machineDir()
+	if err != nil {
+		return nil, err
+	}
+	dir, isMini, err := o.prepare(ctx, dir, errs)
+	if err != nil {
+		return nil, err
+	}
+	o.single = o.single || isMini // mini has one user
+	s := &session{o: o, dir: dir}
+	if s.conf, err = o.config(dir); err != nil {
+		return nil, err
+	}
+	if s.set, err = s.conf.Set(); err != nil {
+		return nil, err
+	}
+	s.keyboard.plain = s.conf.PlainKeys
+	if o.setKeys {
+		s.keyboard.plain = o.plain
+	}
+	if s.lock, err = journaldev.LockDir(dir, "v7em boot"); err != nil {
+		return nil, err
+	}
+	if err := s.insertPacks(errs); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// insertPacks puts the directory's packs into the drives and powers on.
+func (s *session) insertPacks(errs io.Writer) error {
+	packs, err := s.set.OpenPacksAs(s.dir, s.o.keep)
+	if err != nil {
+		return err
+	}
+	s.drives = packs.ByDrive()
+	tellRecovery(errs, s.drives, "\n")
+	if s.o.restore == "" {
+		return s.powerOn()
+	}
+	if s.m, err = restore(s.o.restore, packs); err != nil {
+		return err
+	}
+	s.warm = true
+	s.committer = s.o.committer(s.m, s.drives)
+	return nil
+}
+
+// powerOn makes a machine of what is in the drives.
+func (s *session) powerOn() (err error) {
+	if s.m, err = newMachine(s.conf, 0); err != nil {
+		return err
+	}
+	d := images.Drives{Set: s.set, Disks: make([]rk.Disk, s.set.Units)}
+	for name, p := range s.drives {
+		if drive, err := parseDrive(name); err == nil && drive.rp == (s.set.Name == "rp") && drive.unit < len(d.Disks) {
+			d.Disks[drive.unit] = p
+		}
+	}
+	if d.Disks[0] != nil { // else it does not boot, and says so
+		if err := d.SetClock(time.Now()); err != nil {
+			return err
+		}
+	}
+	for name, p := range s.drives {
+		if err := insert(s.m, name, p); err != nil {
+			return err
+		}
+	}
+	s.committer = s.o.committer(s.m, s.drives)
+	s.warm, s.tail, s.multi = false, nil, false
+	s.keyboard = keyboard{plain: s.keyboard.plain}
+	return nil
+}
+
+// insert puts a pack into a drive.
+func insert(m *machine.Machine, name string, p images.Pack) error {
+	d, err := parseDrive(name)
+	if err != nil {
+		return err
+	}
+	if d.rp {
+		return m.AttachRP(d.unit, p)
+	}
+	return m.AttachRK(d.unit, p)
+}
+
+// restore reads a saved machine.
+func restore(file string, packs *images.Packs) (*machine.Machine, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var p machine.Packs
+	if packs.Set.Name == "rp" {
+		copy(p.RP[:], packs.Disks)
+	} else {
+		copy(p.RK[:], packs.Disks)
+	}
+	m, err := machine.Restore(f, p)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return m, nil
+}
+
+// start boots the guest, if it is not running, and lets it run until halt.
+func (s *session) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stopRun = stop
+	s.req, s.booted, s.ended = make(chan func(*machine.Machine)), make(chan struct{}), make(chan struct{})
+	s.stop, s.failed = 0, nil
+	s.c = console.New(s.m)
+	s.c.Echo = s.printed
+	s.c.Paced = machine.SystemClock()
+	go s.run(ctx)
+}
+
+// run is the goroutine that runs the machine, until that stops or ctx ends.
+func (s *session) run(ctx context.Context) {
+	defer close(s.ended)
+	defer func() {
+		if p := recover(); p != nil {
+			s.failed = fmt.Errorf("a fault of v7em's own: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if !s.warm {
+		if s.failed = s.boot(ctx); s.failed != nil {
+			return
+		}
+	}
+	close(s.booted)
+	// The context's end is no error: the caller ended it.
+	s.stop, _ = s.m.RunPaced(ctx, s.c.Paced, s.req)
+}
+
+// boot takes V7 to where the options want it.
+func (s *session) boot(ctx context.Context) error {
+	err := s.set.BootKernel(ctx, s.m, s.c, s.o.kernel)
+	if err == nil && !s.o.single {
+		err = images.MultiUser(ctx, s.c)
+	}
+	if errors.As(err, new(*images.BootError)) || errors.As(err, new(*console.Error)) {
+		// The user sees what is on the console, and may know what to do.
+		s.say("V7 did not come up by itself; ^E opens the menu")
+		return nil
+	}
+	return err
+}
+
+// isBooted says whether the guest is up, or the user may see to it.
+func (s *session) isBooted() bool {
+	select {
+	case <-s.booted:
+		return true
+	default:
+		return false
+	}
+}
+
+// halt ends the machine's goroutine.
+func (s *session) halt() {
+	s.stopRun()
+	<-s.ended
+}
+
+// printed shows a character of the machine's.
+func (s *session) printed(c byte) {
+	s.show(s.keyboard.shown(c, s.m.Now()))
+	if s.tail = append(s.tail, c&0o177); len(s.tail) > len(images.LoginPrompt) {
+		s.tail = s.tail[1:]
+	}
+	s.multi = s.multi || string(s.tail) == images.LoginPrompt
+}
+
+// do lets the machine's goroutine do something, once the guest is up. It returns false
+// if there is no running machine any more, or ctx has ended.
+func (s *session) do(ctx context.Context, f func(m *machine.Machine)) bool {
+	done := make(chan struct{})
+	select {
+	case s.req <- func(m *machine.Machine) { defer close(done); f(m) }:
+	case <-s.ended:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-s.ended:
+		return false
+	}
+}
+
+// typed passes a key on to the machine.
+func (s *session) typed(ctx context.Context, c byte) {
+	s.do(ctx, func(m *machine.Machine) {
+		m.Console.Type(s.keyboard.key(c, m.Now())...)
+	})
+}
+
+// byForce says what becomes of the machine when nobody can be asked.
+func (s *session) byForce() leaving {
+	if s.o.save != "" {
+		return leaveSave
+	}
+	return leaveSync
+}
+
+// packErr returns a pack's failed write to the host, if there is one.
+func (s *session) packErr(ctx context.Context) (err error) {
+	s.do(ctx, func(*machine.Machine) {
+		for _, p := range s.drives {
+			if err == nil {
+				err = p.Err()
+			}
+		}
+	})
+	return err
+}
+
+// leave ends the machine, which has been halted.
+func (s *session) leave(how leaving) error {
+	switch how {
+	case leaveSave:
+		if err := s.commit("save"); err != nil {
+			return err
+		}
+		if err := s.saveState(); err != nil {
+			return err
+		}
+		s.say("saved in %s", s.o.save)
+	case leaveSync:
+		s.say("V7 writes everything out")
+		s.c.Echo, s.c.Paced = nil, nil
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		answered, err := images.Shutdown(ctx, s.m, s.c)
+		switch {
+		case s.committer != nil:
+			if err := s.commit("power off"); err != nil {
+				return err
+			}
+		case err != nil || !answered && !s.multi:
+			s.say("no shell answered the sync: what V7 had not written is lost")
+		}
+		s.say("powered off")
+	case leaveCut:
+		err := s.cut()
+		s.say("the power is cut")
+		return err
+	}
+	return nil
+}
+
+// cut cuts the power of the machine, which has been halted. The packs are closed
+// then, as a power failure leaves them.
+func (s *session) cut() error {
+	var errs []error
+	for _, p := range s.drives {
+		if v, ok := p.(*journaldev.Volume); ok {
+			v.Cut()
+		} else {
+			errs = append(errs, p.Close())
+		}
+	}
+	s.closeCommitter()
+	s.off, s.drives = s.drives, nil
+	return errors.Join(errs...)
+}
+
+// reopen opens what was in the drives when the power was cut, and powers on.
+func (s *session) reopen() error {
+	s.drives = map[string]images.Pack{}
+	for _, name := range slices.Sorted(maps.Keys(s.off)) {
+		p, err := s.o.keep.Open(s.off[name].Path(), s.off[name].Kind(), name)
+		if err != nil {
+			return err
+		}
+		s.drives[name] = p
+	}
+	return s.powerOn()
+}
+
+// commit makes what the guest has done durable in the journals.
+func (s *session) commit(reason string) error {
+	if s.committer == nil {
+		return nil
+	}
+	return s.committer.Commit(reason)
+}
+
+func (s *session) closeCommitter() {
+	if s.committer != nil {
+		s.committer.Close()
+		s.committer = nil
+	}
+}
+
+// drivesChanged has the packs that are in the drives now committed.
+func (s *session) drivesChanged() {
+	if s.committer != nil {
+		s.committer.SetVolumes(volumes(s.drives))
+	}
+}
+
+// saveState writes the machine's state, and gives the file its name when it is
+// complete.
+func (s *session) saveState() (err error) {
+	f, err := os.CreateTemp(filepath.Dir(s.o.save), filepath.Base(s.o.save)+".part*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	err = s.m.Save(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), s.o.save)
+}
+
+// close closes everything in the drives and gives back the directory.
+func (s *session) close() error {
+	var errs []error
+	s.closeCommitter()
+	for _, p := range s.drives {
+		errs = append(errs, p.Close())
+	}
+	s.drives = nil
+	// The lock ends with the process in any case.
+	_ = s.lock.Unlock()
+	return errors.Join(errs...)
+}
