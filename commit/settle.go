@@ -163,7 +163,7 @@ func (s *Settler) Settle() (*Point, error) {
 			if settled() {
 				return true
 			}
-			k.Hurry(guest())
+			k.Hurry(guest(), c.MMU.WritePhys)
 			return false
 		}
 		quicken(c)

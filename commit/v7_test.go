@@ -114,9 +114,13 @@ func (c *campaign) capture(within uint64) *Point {
 	if err := c.s.Clone(c.g.M); err != nil {
 		c.t.Fatal(err)
 	}
-	t1 := time.Now()
+	toClone := time.Since(t0)
+	if !slices.Equal(c.s.clone.MMU.Mem, c.g.M.MMU.Mem) {
+		c.t.Fatalf("capture %d: the clone's memory is not the machine's", c.captured)
+	}
+	t0 = time.Now()
 	p, err := c.s.Settle()
-	t2 := time.Now()
+	toSettle := time.Since(t0)
 	if e := new(UnsettledError); errors.As(err, &e) {
 		c.unsettled++
 		c.t.Logf("capture %d: %v", c.captured, err)
@@ -130,7 +134,7 @@ func (c *campaign) capture(within uint64) *Point {
 	}
 	c.captured++
 	c.instructions = append(c.instructions, int(p.Instructions))
-	c.cloned, c.settled = append(c.cloned, t1.Sub(t0)), append(c.settled, t2.Sub(t1))
+	c.cloned, c.settled = append(c.cloned, toClone), append(c.settled, toSettle)
 	return p
 }
 

@@ -213,6 +213,7 @@ func (c *CPU) refSlow(space int, va, mask uint16) (*uint16, bool) {
 	}
 	pa &^= 1
 	if pa>>1 < uint32(len(c.mem)) {
+		c.mmu.Touch(pa, 2)
 		return &c.mem[pa>>1], true
 	}
 	if mmu.IsIO(pa) {

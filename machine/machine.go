@@ -196,6 +196,7 @@ func (m *Machine) Boot(device string, unit int) error {
 		return err
 	}
 	copy(m.MMU.Mem[origin/2:], code)
+	m.MMU.Touch(uint32(origin), uint32(2*len(code)))
 	for i := range m.MMU.UBMap {
 		m.MMU.UBMap[i] = uint32(i) << 13
 	}

@@ -73,7 +73,9 @@ func (m *Machine) Clone() (*Machine, error) {
 }
 
 // CloneInto is Clone into a machine of the same configuration, which is
-// overwritten: its memory need not be allocated anew.
+// overwritten: its memory need not be allocated anew, and when m was cloned into
+// it before, and neither into or from another since, only the memory that the two
+// have written since then is copied.
 func (m *Machine) CloneInto(c *Machine) error {
 	if c.cfg != m.cfg {
 		return fmt.Errorf("clone: machines differ: %+v and %+v", m.cfg, c.cfg)
@@ -97,7 +99,7 @@ func (m *Machine) CloneInto(c *Machine) error {
 			}
 		}
 	}
-	copy(c.MMU.Mem, m.MMU.Mem)
+	c.MMU.CopyFrom(m.MMU)
 	return c.setState(m.State())
 }
 

@@ -98,7 +98,8 @@ type State struct {
 // MMU is the memory system of one machine.
 type MMU struct {
 	State
-	// Mem is physical memory, word n at byte address 2n.
+	// Mem is physical memory, word n at byte address 2n. What writes it without
+	// the methods here, after a copy was made, must call Touch.
 	Mem []uint16
 	// R and W cache translations for reading and for writing, indexed by
 	// mode<<1|d.
@@ -108,7 +109,22 @@ type MMU struct {
 
 	size  uint32 // bytes of memory
 	has70 bool
+
+	// written says of each chunk of memory whether it may have changed since twin
+	// was set: that a translation for writing leads there is enough. Two units that
+	// have one twin had equal memories when they got it.
+	written []bool
+	twin    *twin
 }
+
+// A chunk is what CopyFrom copies at least.
+const (
+	chunkShift = 12 // 4096 bytes
+	chunkWords = 1 << chunkShift / 2
+)
+
+// A twin stands for the moment at which one memory was copied to another.
+type twin struct{ _ byte } // a size, so that each has an address of its own
 
 // New makes a memory system with size bytes, a multiple of 8192: up to 248 KB
 // on an 11/45, up to 4 MB less 256 KB on an 11/70 (has70). 256 KB is taken
@@ -123,7 +139,10 @@ func New(size int, has70 bool) (*MMU, error) {
 	if size < 020000 || size > limit || size%020000 != 0 {
 		return nil, fmt.Errorf("memory size %d: want a multiple of 8 KB from 8 KB to %d KB", size, limit/1024)
 	}
-	return &MMU{Mem: make([]uint16, size/2), size: uint32(size), has70: has70}, nil
+	return &MMU{
+		Mem: make([]uint16, size/2), size: uint32(size), has70: has70,
+		written: make([]bool, size>>chunkShift),
+	}, nil
 }
 
 // Size is the memory in bytes.
@@ -136,10 +155,41 @@ func (m *MMU) SetState(s State) {
 }
 
 // CopyFrom makes m, of the same size, equal to src in registers and memory.
-// Translations are not copied.
+// When the last copy that either of them took part in was between the two, only
+// what has been written since is copied. Neither keeps translations for writing.
 func (m *MMU) CopyFrom(src *MMU) {
-	copy(m.Mem, src.Mem)
+	if m.twin == nil || m.twin != src.twin {
+		copy(m.Mem, src.Mem)
+	} else {
+		m.copyWritten(src)
+	}
+	clear(m.written)
+	clear(src.written)
+	m.twin = new(twin)
+	src.twin = m.twin
+	src.W = [8]Space{}
 	m.SetState(src.State)
+}
+
+// copyWritten copies the chunks that either unit has written.
+func (m *MMU) copyWritten(src *MMU) {
+	for n := 0; n < len(m.written); n++ {
+		first := n
+		for n < len(m.written) && (m.written[n] || src.written[n]) {
+			n++
+		}
+		if n > first {
+			copy(m.Mem[first*chunkWords:n*chunkWords], src.Mem[first*chunkWords:])
+		}
+	}
+}
+
+// Touch notes that size > 0 bytes of memory from physical byte address pa on may
+// be written.
+func (m *MMU) Touch(pa, size uint32) {
+	for n := pa >> chunkShift; n <= (pa+size-1)>>chunkShift; n++ {
+		m.written[n] = true
+	}
 }
 
 // Reset is what the processor's power-up and RESET do: relocation off,
@@ -275,6 +325,7 @@ func (m *MMU) fill(space, page int, va, pa, size uint32, read, write bool) {
 	}
 	if write {
 		m.W[space][page] = p
+		m.Touch(pa, size)
 	}
 }
 
@@ -294,6 +345,7 @@ func (m *MMU) ReadPhys(pa uint32) (uint16, bool) {
 // physical byte address; false when nothing answers.
 func (m *MMU) WritePhys(pa uint32, v, mask uint16) bool {
 	if pa < m.size {
+		m.written[pa>>chunkShift] = true
 		p := &m.Mem[pa>>1]
 		*p = *p&^mask | v&mask
 		return true

@@ -141,6 +141,7 @@ func (m *MMU) DMAWrite(addr uint32, p []uint16) int {
 		if a >= IOPage18 || pa >= m.size {
 			return i
 		}
+		m.written[pa>>chunkShift] = true
 		m.Mem[pa>>1] = p[i]
 	}
 	return len(p)

@@ -199,12 +199,9 @@ func load(m *machine.Machine, data []byte) (start uint16, known bool, err error)
 			return fmt.Errorf("the program goes up to %o, but memory ends at %o", addr+len(p), 2*len(m.MMU.Mem))
 		}
 		for i, c := range p {
-			w := &m.MMU.Mem[(addr+i)/2]
-			if (addr+i)&1 == 0 {
-				*w = *w&0o177400 | uint16(c)
-			} else {
-				*w = *w&0o377 | uint16(c)<<8
-			}
+			pa := uint32(addr + i)
+			shift := pa & 1 * 8
+			m.MMU.WritePhys(pa&^1, uint16(c)<<shift, 0o377<<shift)
 		}
 		return nil
 	}
