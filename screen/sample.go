@@ -229,7 +229,11 @@ func (s *Sampler) drive(o *source, now time.Time) Drive {
 		for n := range min(len(o.blocks), len(a.read)) {
 			b := &o.blocks[n]
 			last := uint32(0)
-			for i, when := range [...]uint32{a.read[n].Load(), a.written[n].Load(), a.home[n].Load()} {
+			home := a.home[n].Load()
+			if o.volume == nil {
+				home = 0 // what is written is written there
+			}
+			for i, when := range [...]uint32{a.read[n].Load(), a.written[n].Load(), home} {
 				if when > 0 && when >= last {
 					last, b.Act = when, [...]Act{ActRead, ActWritten, ActHome}[i]
 				}
@@ -238,15 +242,19 @@ func (s *Sampler) drive(o *source, now time.Time) Drive {
 		}
 		a.now.Store(tick + 1)
 	}
-	if o.volume != nil && !o.volume.ReadOnly() {
+	if o.volume != nil {
 		d.Journal = o.journal(now)
 	}
 	return d
 }
 
-// journal samples a journal, and marks the blocks that are in it and not home.
+// journal samples a journal, and marks the blocks that are in it and not home. A
+// volume that was opened to be read has none.
 func (o *source) journal(now time.Time) *Journal {
 	st, was := o.volume.Status(), o.status
+	if len(st.Transactions) == 0 {
+		return nil
+	}
 	o.status = st
 	j := &Journal{
 		Transactions: st.Transactions, Used: st.RingUsed, Size: st.RingSize, Head: st.RingHead,

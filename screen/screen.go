@@ -24,7 +24,7 @@ type Command uint8
 const (
 	PowerOffKey Command = iota // sync and power off
 	CutKey                     // cut the power
-	BootKey                    // boot again
+	BootKey                    // sync, power off, and boot again
 )
 
 // Screen is a terminal that shows a machine. Its methods may be called by any
@@ -35,13 +35,13 @@ type Screen struct {
 	// Sampler has what is shown beside it.
 	Sampler *Sampler
 
-	s       tcell.Screen
-	keys    chan []byte
-	command func(Command)
-	wake    chan struct{} // something but the sample has changed
-	quit    chan struct{}
-	done    chan struct{}
-	close   sync.Once
+	s        tcell.Screen
+	keys     chan []byte
+	commands map[Command]string
+	wake     chan struct{} // something but the sample has changed
+	quit     chan struct{}
+	done     chan struct{}
+	close    sync.Once
 
 	mu     sync.Mutex
 	dialog *Glass // over the console, if not nil
@@ -54,12 +54,10 @@ type Screen struct {
 }
 
 // Open shows a machine on a terminal, which must be initialized and belongs to it
-// from now on. Keys are what is typed, as the bytes of a plain terminal; nobody
-// has to read them. command, if not nil, gets the commands, on a goroutine that must
-// not be held up.
-func Open(s tcell.Screen, command func(Command)) *Screen {
+// from now on. commands are what counts as typed when a command is asked for.
+func Open(s tcell.Screen, commands map[Command]string) *Screen {
 	x := &Screen{
-		Console: NewGlass(), Sampler: NewSampler(), s: s, keys: make(chan []byte), command: command,
+		Console: NewGlass(), Sampler: NewSampler(), s: s, keys: make(chan []byte), commands: commands,
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	x.Console.Changed = x.changed
@@ -71,7 +69,8 @@ func Open(s tcell.Screen, command func(Command)) *Screen {
 	return x
 }
 
-// Keys returns the channel of what is typed. It is closed when the terminal is gone.
+// Keys returns the channel of what is typed, as the bytes that a plain terminal sends.
+// Nobody has to read it. It is closed when the terminal is gone.
 func (x *Screen) Keys() <-chan []byte { return x.keys }
 
 // Close gives the terminal back, as it was.
@@ -232,27 +231,18 @@ func (x *Screen) key(e *tcell.EventKey, typed chan<- []byte) {
 	case tcell.KeyF4:
 		x.alone = !x.alone
 		return
-	case tcell.KeyF6:
-		x.ask(PowerOffKey)
-		return
-	case tcell.KeyF8:
-		x.ask(CutKey)
-		return
-	case tcell.KeyF9:
-		x.ask(BootKey)
-		return
 	}
-	if b := keyBytes(e); b != nil {
+	b := keyBytes(e)
+	if c, ok := commandKeys[e.Key()]; ok {
+		b = []byte(x.commands[c])
+	}
+	if len(b) > 0 {
 		x.Console.Follow()
 		typed <- b
 	}
 }
 
-func (x *Screen) ask(c Command) {
-	if x.command != nil {
-		x.command(c)
-	}
-}
+var commandKeys = map[tcell.Key]Command{tcell.KeyF6: PowerOffKey, tcell.KeyF8: CutKey, tcell.KeyF9: BootKey}
 
 // specialKeys are the keys that send more than a character, as a VT100 or xterm does.
 var specialKeys = map[tcell.Key]string{
