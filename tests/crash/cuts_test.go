@@ -25,7 +25,7 @@ import (
 	"v7em/unix/kernel"
 )
 
-var cuts = flag.Int("cuts", 0, "at how many places TestCuts cuts the power at least (default 20000, or 200000 with -long)")
+var cuts = flag.Int("cuts", 0, "at how many places TestCuts cuts the power at least (default 20000, a quarter for mini; ten times that with -long)")
 
 // called and acked are the notes in a trace: commit number k was asked for, and
 // was told durable.
@@ -423,7 +423,7 @@ func freeBlocks(s *block.Store) map[int]bool {
 // workRounds are the rounds of work.
 const workRounds = 3
 
-// work is what V7 does while its packs are recorded.
+// work is what a guest does while its packs are recorded.
 var work = `
 for r in ` + numbers(workRounds, " ") + `; do
 for v in /tmp /usr/doc /usr/tmp; do
@@ -438,9 +438,9 @@ for v in /tmp /usr/doc /usr/tmp; do
 cd $v
 rmdir a.$r d.$r; rm l.$r m.$r
 done
-case $r in 2)
-cd /tmp; for i in 1 2 3 4 5; do cp /unix big.$i; done 2>/dev/null; rm big.*;;
-esac
+if test $r = 2; then
+cd /tmp; for i in 1 2 3 4 5 6 7 8; do cp /unix big.$i; done 2>/dev/null; rm big.*
+fi
 done
 sync; echo synced ` + fmt.Sprint(workRounds+1) + `
 `
@@ -467,17 +467,26 @@ func small(t *testing.T, blocks int) []byte {
 	return m.Bytes()
 }
 
-// recordV7 records V7 at work on the packs of its root, /usr, and two small ones.
-func recordV7(t *testing.T, inStep bool, o journaldev.VolumeOptions, interval time.Duration) *run {
+// recordGuest records a guest at work on the packs of its root, of /usr, which mini has
+// on its root, and on two small ones.
+func recordGuest(t *testing.T, system string, inStep bool, o journaldev.VolumeOptions, interval time.Duration) *run {
 	t.Helper()
-	g := guest.Boot(t, guest.Options{Files: map[string]string{"/work.sh": work}})
+	g := guest.Boot(t, guest.Options{Guest: system, Files: map[string]string{"/work.sh": work}})
+	logs := map[int]string{1: "/tmp/log", 3: "/log", 7: "/log"}
+	if system == guest.Mini {
+		logs = map[int]string{0: "/usr/tmp/log", 3: "/log", 7: "/log"}
+		g.Run("mkdir /usr/doc")
+	}
 	g.Run("/etc/umount /dev/rk7; /etc/umount /dev/rk3")
 	g.Insert(7, small(t, 420))
 	g.Insert(3, small(t, 520))
 	g.Run("/etc/mount /dev/rk7 /tmp; /etc/mount /dev/rk3 /usr/doc; mkdir /tmp/w")
 	g.Sync()
 	var packs []*recorded
-	for _, unit := range []int{0, 1, 3, 7} {
+	for unit := range 8 {
+		if unit > 0 && logs[unit] == "" {
+			continue
+		}
 		image := guest.Image(t, g.M.RK.Disk(unit))
 		if r := fs.Check(fs.MemOf(bytes.Clone(image))); !r.Clean() {
 			t.Fatalf("rk%d, to begin with: %v", unit, r.Problems)
@@ -488,15 +497,15 @@ func recordV7(t *testing.T, inStep bool, o journaldev.VolumeOptions, interval ti
 	g.Send("sh /work.sh\r")
 	for k := 1; k <= workRounds+1; k++ {
 		g.Await(fmt.Sprintf("synced %d\r", k))
-		for _, p := range packs[1:] {
+		for _, p := range packs {
+			name := logs[p.unit]
+			if name == "" {
+				continue
+			}
 			// The newest that is durable has what was done before the sync.
 			v, err := fs.Open(p.states[p.acked])
 			if err != nil {
 				t.Fatal(err)
-			}
-			name := "/log"
-			if p.unit == 1 {
-				name = "/tmp/log"
 			}
 			f, err := v.Open(name)
 			if err != nil {
@@ -526,12 +535,26 @@ func (r *recorded) events() (list []string) {
 	return list
 }
 
-// TestCuts records all that is written on the host while V7 works on four packs, and
-// cuts the power after every single write.
+// TestCuts records all that is written on the host while a guest works on its packs,
+// and cuts the power after every single write.
 func TestCuts(t *testing.T) {
+	for _, system := range []string{guest.V7, guest.Mini} {
+		t.Run(system, func(t *testing.T) {
+			if system == guest.V7 {
+				guest.Dist(t)
+			}
+			testCuts(t, system)
+		})
+	}
+}
+
+func testCuts(t *testing.T, system string) {
 	want := *cuts
 	if want == 0 {
 		want = 20_000 * scale()
+		if system == guest.Mini {
+			want /= 4
+		}
 		if testing.Short() {
 			want = 0
 		}
@@ -554,7 +577,7 @@ func TestCuts(t *testing.T) {
 	for i, run := range runs {
 		t.Run(run.name, func(t *testing.T) {
 			begin := time.Now()
-			r := recordV7(t, run.inStep, run.o, run.interval)
+			r := recordGuest(t, system, run.inStep, run.o, run.interval)
 			t.Logf("recorded in %v: %+v", time.Since(begin).Round(time.Millisecond), counts(r.c.Stats()))
 			share, extra, mine := (want-total)/(len(runs)-i), 2, 0
 			for first := true; first || mine < share; first = false {
@@ -600,25 +623,29 @@ func TestCutsRepeat(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow under the race detector")
 	}
-	var first []*recorded
-	for range 2 {
-		r := recordV7(t, true, journaldev.VolumeOptions{JournalSize: 4 * journaldev.MinJournalSize, Clock: ticking()}, 40*time.Millisecond)
-		for i, p := range r.packs {
-			if first == nil {
-				break
-			}
-			was, is := first[i].events(), p.events()
-			if slices.Equal(was, is) {
-				continue
-			}
-			for n := range min(len(was), len(is)) {
-				if was[n] != is[n] {
-					t.Errorf("rk%d: event %d of %d and %d is %q and then %q", p.unit, n, len(was), len(is), was[n], is[n])
-					break
+	for _, system := range []string{guest.V7, guest.Mini} {
+		t.Run(system, func(t *testing.T) {
+			var first []*recorded
+			for range 2 {
+				r := recordGuest(t, system, true, journaldev.VolumeOptions{JournalSize: 4 * journaldev.MinJournalSize, Clock: ticking()}, 40*time.Millisecond)
+				for i, p := range r.packs {
+					if first == nil {
+						break
+					}
+					was, is := first[i].events(), p.events()
+					if slices.Equal(was, is) {
+						continue
+					}
+					for n := range min(len(was), len(is)) {
+						if was[n] != is[n] {
+							t.Errorf("rk%d: event %d of %d and %d is %q and then %q", p.unit, n, len(was), len(is), was[n], is[n])
+							break
+						}
+					}
 				}
+				first = r.packs
 			}
-		}
-		first = r.packs
+		})
 	}
 }
 

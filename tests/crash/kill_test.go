@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"v7em/block"
 	"v7em/images"
+	"v7em/images/mini"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/tests/guest"
@@ -41,41 +43,65 @@ func scale() int {
 // rounds are those of the script of TestKill.
 const rounds = 8
 
-// volumes are the directories that the script works in, and where they are.
-var volumes = []struct{ dir, pack, at string }{
-	{"/w", "rk0", "/w"},
-	{"/usr/tmp/w", "rk1", "/tmp/w"},
-	{"/usr/src/w", "rk5", "/w"},
-	{"/tmp/w", "rk7", "/w"},
+// system is a guest and what the script does there.
+type system struct {
+	name    string
+	copied  string // a program, to copy
+	volumes []volume
+	// fill fills a pack, prints something in peace, and makes room again.
+	fill, prints string
 }
 
-// script makes and removes over 200 directories, copies, links, renames and removes
-// files on four packs and fills a fifth. In each round some things are made to
+// volume is a directory that the script works in, and where it is.
+type volume struct {
+	dir  string
+	unit int
+	at   string
+}
+
+var systems = []system{
+	{
+		name: guest.V7, copied: "/bin/ed",
+		volumes: []volume{{"/w", 0, "/w"}, {"/usr/tmp/w", 1, "/tmp/w"}, {"/usr/src/w", 5, "/w"}, {"/tmp/w", 7, "/w"}},
+		// There is room for one.
+		fill:   "mkdir /usr/src/cmd/w; cd /usr/src/cmd/w; cp /unix 1; cp /unix 2; cp /unix 3; ls -l 1 2; rm -rf /usr/src/cmd/w",
+		prints: "50946",
+	},
+	{
+		name: guest.Mini, copied: "/bin/sh",
+		volumes: []volume{{"/w", 0, "/w"}, {"/usr/w", 0, "/usr/w"}},
+		fill: "mkdir /usr/f; cd /usr/f; n='1 2 3 4 5 6 7 8 9'; for i in $n; do for j in $n; do cat /unix /unix >$i$j; done; done 2>/dev/null; " +
+			"cp 11 a || echo full; cd /; rm -rf /usr/f",
+		prints: "full",
+	},
+}
+
+// script makes and removes over a hundred directories, copies, links, renames and
+// removes files in all volumes and fills one. In each round some things are made to
 // stay and others that the next round takes away. It tells of every sync that has
 // returned.
-func script() string {
+func (s *system) script() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	var dirs []string
-	for _, v := range volumes {
+	for _, v := range s.volumes {
 		dirs = append(dirs, v.dir)
 	}
 	each := "for v in " + strings.Join(dirs, " ") + "; do"
 	line("%s rm -rf $v; mkdir $v; done", each)
-	line("rm -rf /usr/src/cmd/w; mkdir /usr/src/cmd/w")
 	line("sync; echo synced 0")
 	for r := 1; r <= rounds; r++ {
 		line("%s cd $v", each)
 		line("mkdir a.%[1]d b.%[1]d b.%[1]d/x c.%[1]d d.%[1]d e.%[1]d f.%[1]d", r)
-		line("cp /bin/ed ed.%[1]d; ln ed.%[1]d lk.%[1]d; mv ed.%[1]d mv.%[1]d", r)
+		line("cp %[2]s ed.%[1]d; ln ed.%[1]d lk.%[1]d; mv ed.%[1]d mv.%[1]d", r, s.copied)
 		line("echo %[1]d >a.%[1]d/f; mv a.%[1]d/f kp.%[1]d; cp /bin/cat t.%[1]d; mv b.%[1]d m.%[1]d; echo %[1]d >>log", r)
 		line("done")
 		line("sync; echo synced %d", r)
 		line("%s cd $v", each)
 		line("rmdir a.%[1]d m.%[1]d/x m.%[1]d c.%[1]d d.%[1]d e.%[1]d f.%[1]d; rm t.%[1]d mv.%[1]d", r)
 		line("done")
-		if r%3 == 0 { // there is room for one
-			line("cd /usr/src/cmd/w; cp /unix 1; cp /unix 2; cp /unix 3; ls -l 1 2; rm 1 2 3")
+		if r%3 == 0 {
+			line("%s", s.fill)
 		}
 	}
 	line("sync; echo synced %d", rounds+1)
@@ -89,15 +115,23 @@ type v7em struct {
 	dir string
 }
 
+// build builds it and installs V7.
 func build(t *testing.T) *v7em {
 	t.Helper()
 	guest.Dist(t)
+	v := compile(t)
+	v.run("install", "--dir", v.dir)
+	return v
+}
+
+// compile builds it. There is no machine yet.
+func compile(t *testing.T) *v7em {
+	t.Helper()
 	tmp := t.TempDir()
 	v := &v7em{t, filepath.Join(tmp, "v7em"), filepath.Join(tmp, "machine")}
 	if out, err := exec.Command("go", "build", "-o", v.exe, "v7em/cmd/v7em").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	v.run("install", "--dir", v.dir)
 	return v
 }
 
@@ -174,15 +208,15 @@ func marker(out string) int {
 }
 
 // present checks that what was done before a sync is there.
-func present(stores []*block.Store, synced int, ed []byte) (wrong []string) {
+func (s *system) present(stores []*block.Store, synced int, ed []byte) (wrong []string) {
 	if synced < 0 {
 		return nil
 	}
-	for _, vol := range volumes {
+	for _, vol := range s.volumes {
 		bad := func(format string, args ...any) {
 			wrong = append(wrong, fmt.Sprintf("%s, synced %d: ", vol.dir, synced)+fmt.Sprintf(format, args...))
 		}
-		v, err := fs.Open(stores[vol.pack[2]-'0'])
+		v, err := fs.Open(stores[vol.unit])
 		if err != nil {
 			bad("%v", err)
 			continue
@@ -231,6 +265,9 @@ func present(stores []*block.Store, synced int, ed []byte) (wrong []string) {
 func (v *v7em) look() (stores []*block.Store, recovered int) {
 	v.t.Helper()
 	for unit := range images.RK().Units {
+		if _, err := os.Stat(v.pack(unit)); unit > 0 && err != nil {
+			break // mini has one
+		}
 		s, r, err := journaldev.Look(v.pack(unit))
 		if err != nil {
 			v.t.Fatal(err)
@@ -244,12 +281,19 @@ func (v *v7em) look() (stores []*block.Store, recovered int) {
 	return stores, recovered
 }
 
-// judge boots V7 from packs and has its own icheck and dcheck judge all of them.
-func judge(t *testing.T, stores []*block.Store, model machine.Model) {
+// judge boots V7, from the packs if they are its own, and has icheck and dcheck judge
+// all of them. Without V7 there is our own check alone.
+func (s *system) judge(t *testing.T, stores []*block.Store, model machine.Model) {
 	t.Helper()
-	d := &images.Drives{Set: images.RK()}
-	for _, s := range stores {
-		d.Disks = append(d.Disks, machine.MemDisk{Store: s.Clone()})
+	if os.Getenv("V7EM_DIST") == "" {
+		return
+	}
+	var d *images.Drives
+	if s.name == guest.V7 {
+		d = &images.Drives{Set: images.RK()}
+		for _, s := range stores {
+			d.Disks = append(d.Disks, machine.MemDisk{Store: s.Clone()})
+		}
 	}
 	g := guest.PowerOn(t, guest.Options{Packs: d, Machine: machine.Config{Model: model}})
 	g.Shell()
@@ -268,7 +312,7 @@ func judge(t *testing.T, stores []*block.Store, model machine.Model) {
 		stores[0].ReadBlock(n, b[:])
 		image.Write(b[:])
 	}
-	last := len(stores) - 1
+	last := images.RK().Units - 1
 	h := g.Clone(t)
 	h.Insert(last, image.Bytes())
 	opinion(t, h, last, stores[0])
@@ -303,7 +347,20 @@ var ways = [][]string{
 // TestKill kills v7em at random moments while V7 is at work, each time on the packs
 // that the last time has left.
 func TestKill(t *testing.T) {
-	v := build(t)
+	for i := range systems {
+		t.Run(systems[i].name, func(t *testing.T) { testKill(t, &systems[i]) })
+	}
+}
+
+func testKill(t *testing.T, s *system) {
+	var v, packs *v7em
+	if s.name == guest.V7 {
+		v = build(t)
+		packs = v
+	} else {
+		v = compile(t)
+		packs = &v7em{t, v.exe, mini.Dir(v.dir)}
+	}
 	want := *kills
 	if want == 0 {
 		want = 20 * scale()
@@ -311,31 +368,24 @@ func TestKill(t *testing.T) {
 			want = 2
 		}
 	}
-	ed := []byte(nil)
-	{
-		s, _ := v.look()
-		f, err := fs.Open(s[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, err := f.Open("/bin/ed")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if ed, err = io.ReadAll(file); err != nil {
-			t.Fatal(err)
-		}
-	}
 	begin := time.Now()
-	out := v.run("run", "--dir", v.dir, script())
-	if marker(out) != rounds+1 || strings.Count(out, "50946") != 2 || !strings.Contains(out, "cp: ") {
+	out := v.run("run", "--dir", v.dir, "--guest", s.name, s.script())
+	if marker(out) != rounds+1 || strings.Count(out, s.prints) != 2 || !strings.Contains(out, "cp: ") {
 		t.Fatalf("the script, in peace, prints\n%s", out)
 	}
-	stores, _ := v.look()
-	if wrong := present(stores, rounds+1, ed); wrong != nil {
+	stores, _ := packs.look()
+	root, err := fs.Open(stores[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed, err := root.ReadFile(s.copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := s.present(stores, rounds+1, ed); wrong != nil {
 		t.Fatalf("after the script, in peace: %q", wrong)
 	}
-	if wrong := present(stores[:], rounds, ed[1:]); wrong == nil {
+	if wrong := s.present(stores, rounds, ed[1:]); wrong == nil {
 		t.Fatal("a wrong file is not noticed")
 	}
 	round := time.Since(begin) / rounds
@@ -351,7 +401,7 @@ func TestKill(t *testing.T) {
 		if n := rnd.IntN(rounds + 2); n > 0 {
 			after = fmt.Sprintf("synced %d\n", n-1)
 		}
-		out, errs, ended := v.killed(script(), after, time.Duration(rnd.Int64N(int64(round))), way...)
+		out, errs, ended := v.killed(s.script(), after, time.Duration(rnd.Int64N(int64(round))), append([]string{"--guest", s.name}, way...)...)
 		if ended {
 			if marker(out) != rounds+1 {
 				t.Fatalf("%v: %s%s", way, out, errs)
@@ -359,7 +409,7 @@ func TestKill(t *testing.T) {
 			continue
 		}
 		done++
-		stores, n := v.look()
+		stores, n := packs.look()
 		recovered += n
 		m := marker(out)
 		synced = max(synced, m)
@@ -370,18 +420,18 @@ func TestKill(t *testing.T) {
 		}
 		// Without --sync-waits nothing is promised to the script.
 		if !slices.Contains(way, "--sync-waits=false") {
-			if wrong := present(stores, m, ed); wrong != nil {
+			if wrong := s.present(stores, m, ed); wrong != nil {
 				t.Errorf("kill %d, %v: %q", i, way, wrong)
 			}
 		}
 		if done%4 == 0 { // v7em itself, by hand, and the rest by the next start
 			for unit := range stores {
-				v.run("fs", "check", v.pack(unit))
+				v.run("fs", "check", packs.pack(unit))
 				if unit%2 == 0 {
-					v.run("journal", "recover", v.pack(unit))
+					v.run("journal", "recover", packs.pack(unit))
 				}
 			}
-			after, _ := v.look()
+			after, _ := packs.look()
 			for unit, s := range after {
 				for n := range s.Diff(stores[unit]) {
 					t.Fatalf("kill %d: recovery and reading through the journal differ in block %d of rk%d", i, n, unit)
@@ -392,13 +442,14 @@ func TestKill(t *testing.T) {
 		if slices.Contains(way, "--model") {
 			model = machine.PDP1145
 		}
-		judge(t, stores, model)
+		s.judge(t, stores, model)
 		if t.Failed() {
 			t.Fatalf("after %d kills", done)
 		}
 	}
 	t.Logf("%d kills, %d transactions were recovered", done, recovered)
-	if recovered == 0 && done >= 20 {
+	// Mini's one pack is home quickly.
+	if recovered == 0 && done >= 20 && s.name == guest.V7 {
 		t.Error("there was never anything to recover: the kills come at the wrong moments")
 	}
 	if synced < rounds/2 && done >= 20 {
