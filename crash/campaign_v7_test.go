@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"v7em/tests/guest"
 )
 
 func TestExplore(t *testing.T) {
@@ -13,9 +15,12 @@ func TestExplore(t *testing.T) {
 		t.Skip("exploration")
 	}
 	words := strings.Split(os.Getenv("EXPLORE"), ",") // guest, workload, modes...
-	packs := guests(t)[words[0]]
+	packs := guest.MiniPacks(t)
+	if words[0] == "v7" {
+		packs = guest.Packs(t, "")
+	}
 	for _, mode := range words[2:] {
-		run := record(t, RecordOptions{Mode: Mode(mode), Packs: packs}, words[1])
+		run := record(t, RecordOptions{Mode: Mode(mode), Packs: packs, Workload: workload(t, words[1])})
 		for _, m := range Models {
 			begin := time.Now()
 			res, err := Campaign(t.Context(), []*Run{run}, CampaignOptions{Models: []Model{m}, Seed: 1})

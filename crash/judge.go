@@ -33,6 +33,11 @@ type promise struct {
 	changes []turn  // ascending
 }
 
+// ahead is how long a mkdir, rmdir or mv takes at most from when it first looks at a
+// file, from when on a commit point may have it done, to its first operation; in
+// nanoseconds.
+const ahead = 1_000_000_000
+
 // turn is an operation that changed a path, and to what: an index in values.
 type turn struct{ op, value int }
 
@@ -76,11 +81,11 @@ func newPromises(run *Run, trees []Tree) (*promises, error) {
 	for op, o := range run.Ops {
 		from := o.Called
 		if slices.Contains(commit.Programs, o.Program) {
-			if f, ok := first[o.PID]; ok && run.Ops[f].Program == o.Program {
-				from = min(from, run.Ops[f].Called)
-			} else {
+			if f, ok := first[o.PID]; !ok || run.Ops[f].Program != o.Program {
 				first[o.PID] = op
 			}
+			from = run.Ops[first[o.PID]].Called
+			from -= min(from, ahead)
 		} else {
 			delete(first, o.PID)
 		}
@@ -267,16 +272,19 @@ type judge struct {
 // bench is what a judge keeps of one pack.
 type bench struct {
 	restorer journaldev.Restorer
-	checker  fs.Checker
+	checker  *fs.Incremental
+	full     fs.Checker
 	names    names
-	view     *block.Store // the contents that were looked at last
-	sums     []sum        // of view
-	want     []sum        // of what is to be looked at
-	known    bool         // result is that of states
+	view     pane  // what was looked at last, in front of checker
+	sums     []sum // of view
+	want     []sum // of what is to be looked at
+	known    bool  // result is that of states
 	states   [2]int
 	result   packResult
-	store    *block.Store // likewise, as recovery left it
 }
+
+// pane is a device that shows one disk after the other.
+type pane struct{ *block.Store }
 
 // packResult is what a cut came to on one pack.
 type packResult struct {
@@ -297,7 +305,7 @@ func (c *court) judge() (*judge, error) {
 	}
 	for i := range j.packs {
 		b := &j.packs[i]
-		b.checker.Brief = true
+		b.full.Brief = true
 		b.restorer.Clock = func() time.Time { return time.Unix(0, 0) }
 	}
 	return j, nil
@@ -382,16 +390,32 @@ func (j *judge) pack(i int) (*packResult, error) {
 		}
 		j.memo.put(key, res.verdict)
 	}
-	b.known, b.states, b.result, b.store = plain, states, res, store
+	b.known, b.states, b.result = plain, states, res
 	return &b.result, nil
 }
 
 // examine looks at what pack i holds, of which the sums are wanted.
 func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
 	b := &j.packs[i]
-	b.view, b.sums = store, append(b.sums[:0], b.want...)
+	b.view.Store = store
+	if b.checker == nil {
+		b.checker = fs.NewIncremental(&b.view)
+	} else {
+		for n, s := range b.want {
+			if s != b.sums[n] {
+				b.checker.Update(n)
+			}
+		}
+	}
+	b.sums = append(b.sums[:0], b.want...)
 	v := &verdict{}
-	v.problems(b.checker.Check(store), j.before[i])
+	if r := b.checker.Report(); !r.Clean() {
+		// The incremental check says what kinds of problems there are, not where.
+		if len(j.before[i]) > 0 || slices.ContainsFunc(r.Problems, func(p fs.Problem) bool { return halfDone(p.Kind) }) {
+			r = b.full.Check(store)
+		}
+		v.problems(r, j.before[i])
+	}
 	tree := b.names.tree
 	if _, err := b.names.update(store); err != nil {
 		tree = Tree{} // none of its names can be reached
@@ -420,6 +444,16 @@ func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
 	return v, nil
 }
 
+// halfDone says whether a problem is that of a directory which was begun or removed,
+// but not to the end.
+func halfDone(k fs.Kind) bool {
+	switch k {
+	case fs.DotMissing, fs.DotDotMissing, fs.DotWrong, fs.DotDotWrong, fs.SecondName, fs.Unreachable:
+		return true
+	}
+	return false
+}
+
 // problems notes what a check has found and was not there before.
 func (v *verdict) problems(r *fs.Report, before map[fs.Problem]bool) {
 	half := map[int]bool{}
@@ -431,8 +465,7 @@ func (v *verdict) problems(r *fs.Report, before map[fs.Problem]bool) {
 		if !fresh {
 			continue
 		}
-		switch p.Kind {
-		case fs.DotMissing, fs.DotDotMissing, fs.DotWrong, fs.DotDotWrong, fs.SecondName, fs.Unreachable:
+		if halfDone(p.Kind) {
 			half[p.Inode] = true
 		}
 		if p.Severity == fs.Harmful {
