@@ -1,5 +1,11 @@
 package crash
 
+import (
+	"v7em/commit"
+	"v7em/journaldev"
+	"v7em/unix/kernel"
+)
+
 // Flaw is a mistake in how packs are journaled, by which tests see that a campaign
 // notices it. The empty Flaw is none.
 type Flaw string
@@ -16,3 +22,22 @@ const (
 
 // Flaws lists them.
 var Flaws = []Flaw{FlawMarkFirst, FlawNoSync, FlawInherit, FlawUnsettled, FlawNoQueued, FlawServeCommit}
+
+// ofVolume returns the flaw that a volume has.
+func (f Flaw) ofVolume() journaldev.Flaw {
+	return map[Flaw]journaldev.Flaw{
+		FlawMarkFirst: journaldev.FlawMarkFirst, FlawNoSync: journaldev.FlawNoSync,
+		FlawInherit: journaldev.FlawInherit, FlawServeCommit: journaldev.FlawServe,
+	}[f]
+}
+
+// settler returns a settler with the flaw, if it is one of those.
+func (f Flaw) settler() *commit.Settler {
+	s := commit.NewSettler()
+	switch f {
+	case FlawUnsettled:
+	case FlawNoQueued:
+		s.Parts &^= kernel.Queued
+	}
+	return s
+}

@@ -155,10 +155,7 @@ func (r *recorder) boot() error {
 		}
 		d.Disks[i] = machine.MemDisk{Store: s.Snapshot()}
 	}
-	now := r.o.Now
-	if now.IsZero() {
-		now = Epoch
-	}
+	now := r.epoch()
 	tree, mounts, err := d.Tree()
 	if err != nil {
 		return err
@@ -216,6 +213,14 @@ func (r *recorder) boot() error {
 	}
 	_, err = r.console.Run(r.ctx, settleTime)
 	return err
+}
+
+// epoch is the guest's clock at boot.
+func (r *recorder) epoch() time.Time {
+	if r.o.Now.IsZero() {
+		return Epoch
+	}
+	return r.o.Now
 }
 
 // prompt is one that no program prints by chance.
