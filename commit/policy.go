@@ -112,6 +112,8 @@ type Committer struct {
 	err      error         // of the newest commit, nil when it is durable
 	failures int           // how many in a row came to nothing
 	returned operations    // what it would have told
+	covered  time.Time     // when the clone of the newest durable commit was taken
+	missed   *handed       // the newest commit, if it was handed over and is not durable
 	stats    Stats
 }
 
@@ -137,6 +139,7 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}}
 	c.SetVolumes(volumes)
 	c.last = o.Clock()
+	c.covered = c.last
 	m.Attend = c.attend
 	m.Held = c.held
 	m.CPU.OnTRAP = c.trap
@@ -218,7 +221,7 @@ func (c *Committer) start(reason string, w *waiter) bool {
 	}
 	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
 	c.seen.giveBack(c.returned)
-	h := &handed{ops: c.seen.take(), w: w}
+	h := &handed{begin: begin, ops: c.seen.take(), w: w}
 	c.returned = operations{}
 	c.last, c.writes, c.traps = begin, c.guestWrites(), 0
 	c.running = make(chan struct{})
@@ -245,6 +248,7 @@ func keep[T any](list []T, v T) []T {
 
 // handed is a commit that was handed to the volumes.
 type handed struct {
+	begin   time.Time // when the clone was taken
 	point   *Point
 	took    time.Duration // to settle
 	ops     operations
@@ -295,7 +299,14 @@ func (c *Committer) finish(h *handed) {
 	err := errors.Join(errs...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil {
+	c.missed = nil
+	switch {
+	case err == nil:
+		c.covered = h.begin
+	case h.err == nil:
+		c.missed = h
+		fallthrough
+	default:
 		c.returned = h.ops
 	}
 	c.end(h.point, h.took, err, h.w)

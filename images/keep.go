@@ -18,6 +18,7 @@ type Pack interface {
 	Err() error
 	Sync() error
 	Close() error
+	Cut()
 }
 
 // Journal says what stands between a guest's writes and the host's files.
@@ -51,11 +52,16 @@ type Keep struct {
 	Sync        journaldev.SyncMethod
 	Data        journaldev.DataMode
 	JournalSize int64 // bytes; 0 for what is there, or the default
+	// Wrap, if set, stands between the packs and their files; see journaldev.Options.
+	Wrap func(drive, name string, f journaldev.File) journaldev.File
 }
 
 // Open opens an image as the pack in a drive, which has that name in messages.
 func (k Keep) Open(path string, kind journaldev.Kind, drive string) (Pack, error) {
 	o := journaldev.Options{Unit: drive, Sync: k.Sync, WriteThrough: k.Journal == JournalThrough}
+	if k.Wrap != nil {
+		o.Wrap = func(name string, f journaldev.File) journaldev.File { return k.Wrap(drive, name, f) }
+	}
 	if k.Journal == JournalOn || k.Journal == "" {
 		v, err := journaldev.OpenVolume(path, kind, journaldev.VolumeOptions{Options: o, Data: k.Data, JournalSize: k.JournalSize})
 		if err != nil {

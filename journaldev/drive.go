@@ -1,7 +1,6 @@
 package journaldev
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -269,13 +268,11 @@ func (v *Volume) Cut() {
 	if !v.readOnly {
 		v.stop(true)
 		v.mu.Lock()
-		v.fail(&Error{Op: "commit", Unit: v.o.Unit, Path: v.home.path, Block: -1, Err: errCut})
+		v.fail(&Error{Op: "commit", Unit: v.o.Unit, Path: v.home.path, Block: -1, Err: ErrCut})
 		v.mu.Unlock()
 	}
 	v.closeFiles()
 }
-
-var errCut = errors.New("the power was cut")
 
 func (v *Volume) stop(cut bool) {
 	v.mu.Lock()

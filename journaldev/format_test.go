@@ -327,12 +327,12 @@ func TestForce(t *testing.T) {
 	path := rk05(t)
 	prepare := func() {
 		broken := &crashtest.Fault{At: 1, Err: errBroken}
-		v := openVol(t, path, VolumeOptions{Wrap: func(name string, f File) File {
+		v := openVol(t, path, VolumeOptions{Options: Options{Wrap: func(name string, f File) File {
 			if name == "image" { // nothing comes home
 				return crashtest.Faulty{HostFile: f, Fault: broken}
 			}
 			return f
-		}})
+		}}})
 		for n := range 20 {
 			write(t, v, 500+n, 7)
 		}

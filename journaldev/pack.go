@@ -51,6 +51,10 @@ type Options struct {
 	// WriteThrough makes every block that a guest writes durable before the drive
 	// says that it is written. It means nothing for a Volume.
 	WriteThrough bool
+
+	// Wrap, if set, stands between a pack that may be written and its files. name is
+	// "image" or "journal".
+	Wrap func(name string, f File) File
 }
 
 // Pack is a host file mounted in a drive, without a journal. All of it is kept in memory, as a
@@ -86,6 +90,8 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 	if err == nil && !readOnly {
 		if file, err = openMethod(f, o.Sync); err != nil {
 			err = &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
+		} else if o.Wrap != nil {
+			file = o.Wrap("image", file)
 		}
 	}
 	if err == nil {
@@ -190,6 +196,9 @@ func (p *Pack) Snapshot() *block.Store { return p.store.Clone() }
 
 // Sync makes all writes durable on the host.
 func (p *Pack) Sync() error { return p.back.sync() }
+
+// Cut closes the file as a power failure would: nothing is synced.
+func (p *Pack) Cut() { p.back.f.Close() }
 
 // Close syncs the host file, gives back the lock and closes the file. The pack
 // must be out of the drive.

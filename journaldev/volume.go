@@ -55,10 +55,6 @@ type VolumeOptions struct {
 	// Layout tells what is where on a pack that holds these blocks; nil for Detect.
 	Layout func(*block.Store) Layout
 
-	// Wrap, if set, stands between the volume and its files, for tests and traces.
-	// name is "image" or "journal".
-	Wrap func(name string, f File) File
-
 	// ByHand leaves the I/O on the files to calls of Step: the volume has no goroutine
 	// of its own, and belongs to one. So a run in virtual time is the same each time.
 	ByHand bool

@@ -46,12 +46,12 @@ func journaledPack(t *testing.T, home bool) string {
 	}
 	v, err := journaldev.OpenVolume(path, journaldev.RK05, journaldev.VolumeOptions{
 		Clock: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
-		Wrap: func(name string, f journaldev.File) journaldev.File {
+		Options: journaldev.Options{Wrap: func(name string, f journaldev.File) journaldev.File {
 			if name == "image" && !home {
 				return unwritable{f}
 			}
 			return f
-		},
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
