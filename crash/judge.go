@@ -317,24 +317,29 @@ type recoveryError struct{ journaldev.Recovery }
 
 func (e recoveryError) Error() string { return e.Recovery.String() }
 
-// recovering is a file while a pack is recovered: what is written is only counted.
+// recovering is a file while a pack is recovered: what is written is only counted, in
+// the time that it takes on the default disk of the host.
 type recovering struct {
 	*remains
 	time *uint64
 }
 
+func (f recovering) spend(nanos uint64, bytes int) {
+	*f.time += nanos + SectorTime*uint64(bytes/block.Size)
+}
+
 func (f recovering) ReadAt(p []byte, off int64) (int, error) {
-	*f.time += SectorTime * uint64(len(p)/block.Size)
+	f.spend(0, len(p))
 	return f.remains.ReadAt(p, off)
 }
 
 func (f recovering) WriteAt(p []byte, _ int64) (int, error) {
-	*f.time += WriteTime + SectorTime*uint64(len(p)/block.Size)
+	f.spend(WriteTime, len(p))
 	return len(p), nil
 }
 
 func (f recovering) Size() (int64, error) { return f.size, nil }
-func (f recovering) Sync() error          { *f.time += SyncTime; return nil }
+func (f recovering) Sync() error          { f.spend(SyncTime, 0); return nil }
 func (f recovering) Close() error         { return nil }
 
 // pack judges what is left of a pack.
@@ -359,8 +364,9 @@ func (j *judge) pack(i int) (*packResult, error) {
 	total := left[0].total
 	res := packResult{}
 	if j.Mode == Journal {
-		res.time = SectorTime * uint64(store.Blocks()) // the image is read as a whole
-		r, err := b.restorer.Restore(store, recovering{&left[0], &res.time}, recovering{&left[1], &res.time})
+		image, journal := recovering{&left[0], &res.time}, recovering{&left[1], &res.time}
+		image.spend(0, store.Blocks()*block.Size) // it is read as a whole
+		r, err := b.restorer.Restore(store, image, journal)
 		if err != nil {
 			res.err = err
 		} else {
