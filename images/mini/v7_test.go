@@ -117,7 +117,7 @@ func TestSIMH(t *testing.T) {
 		step(s.Type("\r"))
 		expect("# ")
 		step(s.Type("mkdir /w; cd /w; (" + loads[0] + ") & (" + loads[2] + ") & wait; ls; echo to be kept >kept; cat kept | wc; sync; sync; echo synced\r"))
-		if out := expect("\nsynced"); !strings.Contains(out, "1      3     11") {
+		if out := expect("\nsynced"); !strings.Contains(out, "1      3      11") {
 			t.Errorf("%s: %s", model.cpu, out)
 		}
 		expect("# ")

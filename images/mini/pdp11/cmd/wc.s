@@ -31,6 +31,7 @@ main:
 	beq	9f
 	mov	$total,r3
 	jsr	pc,print
+	jsr	pc,space
 	mov	$totalm,r0
 	jsr	pc,puts
 	jmp	newline
@@ -94,6 +95,7 @@ count:
 	jsr	pc,print
 	tst	r5
 	beq	9f
+	jsr	pc,space
 	mov	(r5),r0
 	jsr	pc,puts
 9:
@@ -106,11 +108,15 @@ print:
 	mov	$3,r2
 	mov	$7,width
 1:
+	cmp	r2,$1
+	bne	2f
+	inc	width			/ as V7 does it
+2:
 	mov	(r3)+,r0
 	mov	(r3)+,r1
 	jsr	pc,putwide
 	sob	r2,1b
-	jmp	space
+	rts	pc
 
 	.data
 opcall:	sys open
