@@ -48,6 +48,9 @@ type Settler struct {
 	Unbracketed bool
 	// Parts are what a captured state consists of: all parts but in tests.
 	Parts kernel.Parts
+	// Hasty is for tests: it takes a state as soon as the kernel is not at work, though
+	// operations are half done.
+	Hasty bool
 
 	clone  *machine.Machine
 	kernel atomic.Pointer[kernel.Kernel]
@@ -145,14 +148,17 @@ func (s *Settler) Settle() (*Point, error) {
 	var unknown error
 	settled := func() bool {
 		g := guest()
-		if !k.Settled(g, brackets()) {
+		switch {
+		case s.Hasty && !g.User && !g.Waiting:
+			return false
+		case !s.Hasty && !k.Settled(g, brackets()):
 			return false
 		}
 		v, err := k.Look(g)
 		switch {
 		case err != nil:
 			unknown = err
-		case v.Settled(brackets()):
+		case s.Hasty || v.Settled(brackets()):
 			view = v
 		}
 		return unknown != nil || view != nil
@@ -183,8 +189,12 @@ func (s *Settler) Settle() (*Point, error) {
 		Settled: true, Packs: s.packs(), Volumes: view.Volumes(),
 		Instructions: c.Instructions() - begin,
 	}
+	parts := s.Parts
+	if s.Hasty {
+		parts |= kernel.Unsettled
+	}
 	for d, pack := range p.Packs {
-		state, err := view.State(d, pack, s.Parts)
+		state, err := view.State(d, pack, parts)
 		if err != nil {
 			return nil, err
 		}

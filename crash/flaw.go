@@ -36,6 +36,7 @@ func (f Flaw) settler() *commit.Settler {
 	s := commit.NewSettler()
 	switch f {
 	case FlawUnsettled:
+		s.Hasty = true
 	case FlawNoQueued:
 		s.Parts &^= kernel.Queued
 	}

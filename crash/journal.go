@@ -14,17 +14,20 @@ import (
 
 // KeepOptions say how packs are journaled. Zero values stand for the defaults.
 type KeepOptions struct {
-	// JournalSize is in bytes; the default is DefaultJournalSize, so that there is not
-	// always room.
+	// JournalSize is in bytes; the default is DefaultJournalSize.
 	JournalSize  int64
 	Transactions int
 	Data         journaldev.DataMode
-	Interval     time.Duration // between commits, virtual
+	Interval     time.Duration // between commits, virtual; the default is DefaultInterval
+	SyncTime     time.Duration // what a sync takes on the host's disk, virtual; the default is the constant
 }
 
-// DefaultJournalSize is the size of a recorded pack's journal unless options say
-// otherwise, in bytes.
-const DefaultJournalSize = 128 << 10
+// A recorded run commits often, into small journals: so it meets all that can be under
+// way at once.
+const (
+	DefaultJournalSize = 64 << 10 // bytes
+	DefaultInterval    = 10 * time.Millisecond
+)
 
 // journal is what a recorder has in the journal mode.
 type journal struct {
@@ -134,7 +137,7 @@ func (r *recorder) keep(p *pack, run *Pack) (rk.Disk, error) {
 	if v.Volume, err = journaldev.Mount(v.files[0], v.files[1], o); err != nil {
 		return nil, err
 	}
-	r.busy = 0
+	r.busy, r.sync = 0, cmp.Or(uint64(max(r.o.Keep.SyncTime, 0)), SyncTime)
 	run.Journal = append([]byte{}, v.files[1].data...)
 	r.volumes = append(r.volumes, v)
 	return v, nil
@@ -153,7 +156,7 @@ func (r *recorder) commits() {
 		volumes[kernel.Drive{Controller: kernel.RK, Unit: r.packs[i].unit}] = v
 	}
 	r.commit = commit.NewCommitter(r.m, volumes, commit.Options{
-		Interval: r.o.Keep.Interval, SyncWaits: true, Clock: r.clock, Settler: r.o.Flaw.settler(),
+		Interval: cmp.Or(r.o.Keep.Interval, DefaultInterval), SyncWaits: true, Clock: r.clock, Settler: r.o.Flaw.settler(),
 		InStep: func() {
 			if at, ok := r.due(); ok {
 				r.pump(at)

@@ -8,12 +8,13 @@ import (
 	"v7em/journaldev"
 )
 
-// The host's disk of a recorded run: what each write and each sync takes of its
-// time, in nanoseconds. It does one thing at a time, for all packs.
+// The host's disk of a recorded run: what each write and each sync takes of virtual
+// time, in nanoseconds. It does one thing at a time, for all packs. It is about as slow
+// as a hard disk: then commits follow each other before the older ones are home.
 const (
-	WriteTime  = 100_000   // a write, and
-	SectorTime = 10_000    // each of its sectors
-	SyncTime   = 4_000_000 // a sync
+	WriteTime  = 100_000    // a write, and
+	SectorTime = 10_000     // each of its sectors
+	SyncTime   = 25_000_000 // a sync, unless options say otherwise
 )
 
 // trace records what happens while a workload runs.
@@ -24,6 +25,7 @@ type trace struct {
 	last   uint64 // the time of the newest event
 	events []Event
 
+	sync uint64 // what a sync takes
 	busy uint64 // when the host's disk will have done what it does now
 }
 
@@ -67,7 +69,7 @@ func (f *hostFile) WriteAt(p []byte, off int64) (int, error) {
 
 func (f *hostFile) Sync() error {
 	f.t.add(f.at, Event{Kind: Sync, Pack: f.pack, Journal: f.journal})
-	f.spend(SyncTime)
+	f.spend(f.t.sync)
 	return nil
 }
 
