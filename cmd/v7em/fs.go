@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,11 @@ func (inconsistent) Error() string   { return "" }
 func (inconsistent) ExitStatus() int { return 1 }
 
 // fsRegion is the part of an image that a file system is in.
-type fsRegion struct{ offset, blocks int }
+type fsRegion struct {
+	offset, blocks int
+
+	wrap func(name string, f journaldev.File) journaldev.File // for tests: see journaldev.Options
+}
 
 func fsCommand() *cobra.Command {
 	var r fsRegion
@@ -41,7 +46,10 @@ func fsCommand() *cobra.Command {
 images, without a running machine. Paths in an image start at its root, with or
 without a leading slash. An image that a machine has in use is refused.
 
-A command that changes an image writes nothing at all when it fails.
+A command that changes an image does all of it or nothing, also when it fails, is
+killed, or the host loses its power. With a journal beside the image the change is one
+transaction; otherwise a changed copy takes the image's name: other hard links to it
+keep the old one. Only a disk of the host's own is written in place.
 
 A pack may be cut up: --offset says at which block of the image the file system
 begins. The file system itself says where it ends.`,
@@ -88,28 +96,43 @@ func journaled(image string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// storeRegion is a region of a pack in memory. It ends where the pack does unless it
+// packRegion is a region of a pack in memory. It ends where the pack does unless it
 // is given a length; what is past the pack's end then reads as zeros.
-type storeRegion struct {
-	*block.Store
+type packRegion struct {
+	pack           v7fs.Device
 	offset, blocks int
 }
 
-func (s storeRegion) Blocks() int { return s.blocks }
-
-func (s storeRegion) ReadBlock(n int, p []byte) error {
-	if n < 0 || n >= s.blocks {
-		return &block.RangeError{Block: n, Blocks: s.blocks}
+// in returns the region in the pack of an image.
+func (r *fsRegion) in(image string, pack v7fs.Device) (packRegion, error) {
+	blocks := r.blocks
+	if blocks == 0 {
+		blocks = pack.Blocks() - r.offset
 	}
-	if s.offset+n >= s.Store.Blocks() {
-		clear(p[:block.Size])
-		return nil
+	if blocks <= 0 {
+		return packRegion{}, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, pack.Blocks(), block.Size, r.offset)
 	}
-	return s.Store.ReadBlock(s.offset+n, p)
+	return packRegion{pack, r.offset, blocks}, nil
 }
 
-func (s storeRegion) WriteBlock(n int, _ []byte) error {
-	return fmt.Errorf("write block %d: %w", n, v7fs.ErrReadOnly)
+func (p packRegion) Blocks() int { return p.blocks }
+
+func (p packRegion) ReadBlock(n int, buf []byte) error {
+	if n < 0 || n >= p.blocks {
+		return &block.RangeError{Block: n, Blocks: p.blocks}
+	}
+	if p.offset+n >= p.pack.Blocks() {
+		clear(buf[:block.Size])
+		return nil
+	}
+	return p.pack.ReadBlock(p.offset+n, buf)
+}
+
+func (p packRegion) WriteBlock(n int, buf []byte) error {
+	if n < 0 || n >= p.blocks {
+		return &block.RangeError{Block: n, Blocks: p.blocks}
+	}
+	return p.pack.WriteBlock(p.offset+n, buf)
 }
 
 // look opens the region for reading, through the journal if the image has one. It
@@ -132,14 +155,8 @@ func (r *fsRegion) look(image string) (v7fs.Device, func(), error) {
 	case err != nil:
 		return nil, nil, err
 	}
-	blocks := r.blocks
-	if blocks == 0 {
-		blocks = s.Blocks() - r.offset
-	}
-	if blocks <= 0 {
-		return nil, nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, s.Blocks(), block.Size, r.offset)
-	}
-	return storeRegion{s, r.offset, blocks}, func() {}, nil
+	d, err := r.in(image, s)
+	return d, func() {}, err
 }
 
 // read opens the file system for reading and calls fn with it.
@@ -165,28 +182,37 @@ func recoverImage(cmd *cobra.Command, image string) error {
 		return nil
 	}
 	rec, err := journaldev.Recover(image, false)
-	if err == nil && (rec.Blocks > 0 || rec.Damaged > 0) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s: %s\n", image, rec)
+	if err == nil {
+		sayRecovered(cmd, image, rec)
 	}
 	return err
 }
 
-// write recovers the image if it has a journal, opens the file system, calls fn with
-// it, and makes durable what fn has changed. When fn fails or the command is
-// interrupted the file system stays as it is.
+// sayRecovered says what a recovery has done to an image.
+func sayRecovered(cmd *cobra.Command, image string, rec journaldev.Recovery) {
+	if rec.Blocks > 0 || rec.Damaged > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s: %s\n", image, rec)
+	}
+}
+
+// write opens the file system, calls fn with it, and makes what fn has changed
+// durable, all of it or nothing. When fn fails or the command is interrupted the file
+// system stays as it is.
 func (r *fsRegion) write(cmd *cobra.Command, image string, fn func(v *v7fs.FS) error) error {
-	if err := r.check(); err != nil {
-		return err
+	err := r.check()
+	switch {
+	case err != nil:
+	case journaled(image):
+		err = r.commit(cmd, image, fn)
+	default:
+		err = r.copyAndChange(cmd, image, fn)
 	}
-	if err := recoverImage(cmd, image); err != nil {
-		return err
-	}
-	d, err := r.open(image, false)
-	if err != nil {
-		return err
-	}
-	cache := v7fs.NewCache(d)
-	v, err := v7fs.Open(cache)
+	return err
+}
+
+// change calls fn with the file system on d and leaves d as fn wants it.
+func change(cmd *cobra.Command, image string, d v7fs.Device, fn func(v *v7fs.FS) error) error {
+	v, err := v7fs.Open(d)
 	if err == nil {
 		v.SetClock(time.Now())
 		err = fn(v)
@@ -197,19 +223,126 @@ func (r *fsRegion) write(cmd *cobra.Command, image string, fn func(v *v7fs.FS) e
 	if err == nil {
 		err = cmd.Context().Err()
 	}
-	if err == nil {
-		err = cache.Flush()
-	}
-	if err == nil {
-		err = d.Sync()
-	}
-	if cerr := d.Close(); err == nil {
-		err = cerr
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", image, err)
 	}
 	return nil
+}
+
+// commit is write for an image with a journal, which is recovered first: the change
+// is one transaction.
+func (r *fsRegion) commit(cmd *cobra.Command, image string, fn func(v *v7fs.FS) error) (err error) {
+	var o journaldev.VolumeOptions
+	o.Layout = journaldev.NoLayout // what is swap space to V7 may hold this file system
+	o.Wrap = r.wrap
+	vol, err := journaldev.OpenVolume(image, journaldev.Kind{}, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such image", image)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := vol.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if vol.ReadOnly() {
+		return fmt.Errorf("%s: %w", image, fs.ErrPermission)
+	}
+	sayRecovered(cmd, image, vol.Recovery())
+	d, err := r.in(image, vol)
+	if err != nil {
+		return err
+	}
+	if err := change(cmd, image, d, fn); err != nil {
+		return err
+	}
+	_, err = vol.Commit(vol.Snapshot(), journaldev.Note{Reason: "fs-" + cmd.Name()})
+	return err
+}
+
+// copyAndChange is write for an image without a journal.
+func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7fs.FS) error) error {
+	if real, err := filepath.EvalSymlinks(image); err == nil {
+		image = real
+	}
+	old, err := r.open(image, false)
+	if err != nil {
+		return err
+	}
+	defer old.Close() // its lock is held until the new image is in place
+	to := &readFrom{old, old}
+	cache := v7fs.NewCache(to)
+	if err := change(cmd, image, cache, fn); err != nil {
+		return err
+	}
+	if st, err := os.Stat(image); err != nil {
+		return err
+	} else if !st.Mode().IsRegular() {
+		return errors.Join(cache.Flush(), old.Sync())
+	}
+	return replaceImage(image, func(temp *os.File) error {
+		if err := copyHostFile(temp, image); err != nil {
+			return err
+		}
+		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, r.blocks, false)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		to.Device = d
+		if err := cache.Flush(); err != nil {
+			return err
+		}
+		return d.Sync()
+	})
+}
+
+// readFrom is a device that is read from another one.
+type readFrom struct {
+	v7fs.Device
+	from v7fs.Device
+}
+
+func (r *readFrom) ReadBlock(n int, p []byte) error { return r.from.ReadBlock(n, p) }
+
+// replaceImage makes a file beside the image, and gives it the image's name when
+// fill has made it whole and durable. On an error nothing is changed.
+func replaceImage(image string, fill func(temp *os.File) error) (err error) {
+	_, err = os.Lstat(image)
+	exists := err == nil
+	temp, err := os.OpenFile(filepath.Join(filepath.Dir(image), fmt.Sprintf(".%s.%d.new", filepath.Base(image), os.Getpid())),
+		os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		var perr *fs.PathError
+		if errors.As(err, &perr) {
+			err = perr.Err // the name of the temporary file says nothing
+		}
+		return fmt.Errorf("%s: cannot be made: %w", image, err)
+	}
+	defer func() {
+		temp.Close()
+		if err != nil {
+			os.Remove(temp.Name())
+		}
+	}()
+	if err := fill(temp); err != nil {
+		return err
+	}
+	if !exists {
+		// A link, unlike a rename, never replaces what has come in between.
+		if err := os.Link(temp.Name(), image); err == nil {
+			os.Remove(temp.Name())
+			return syncDir(filepath.Dir(image))
+		} else if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s: has just been made by another program", image)
+		}
+	}
+	if err := os.Rename(temp.Name(), image); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(image))
 }
 
 // interruptible returns the command's standard input, of which a read ends when the
@@ -347,7 +480,7 @@ replaced only when the new one is complete.`,
 
 // mkfs makes a file system in a copy of the image, or in a new one, that takes
 // the image's name when it is complete.
-func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, force bool) (err error) {
+func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, force bool) error {
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -380,65 +513,39 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 			return fmt.Errorf("%s is the journal of an image that is gone: give --force to lose what it has", journaldev.JournalPath(image))
 		}
 	}
-	temp, err := os.OpenFile(filepath.Join(filepath.Dir(image), fmt.Sprintf(".%s.%d.new", filepath.Base(image), os.Getpid())),
-		os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		var perr *fs.PathError
-		if errors.As(err, &perr) {
-			err = perr.Err // the name of the temporary file says nothing
+	return replaceImage(image, func(temp *os.File) error {
+		if exists {
+			err = copyHostFile(temp, image)
+		} else {
+			err = temp.Truncate(int64(packBlocks(end)) * v7fs.BlockSize)
 		}
-		return fmt.Errorf("%s: cannot be made: %w", image, err)
-	}
-	defer func() {
-		temp.Close()
-		if err != nil {
-			os.Remove(temp.Name())
-		}
-	}()
-	if exists {
-		err = copyHostFile(temp, image)
-	} else {
-		err = temp.Truncate(int64(packBlocks(end)) * v7fs.BlockSize)
-	}
-	if err != nil {
-		return err
-	}
-	d, err := v7fs.OpenHostFile(temp.Name(), r.offset, o.Blocks, false)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if _, err := v7fs.Mkfs(d, o); err != nil {
-		return fmt.Errorf("%s: %w", image, err)
-	}
-	if err := d.Sync(); err != nil {
-		return err
-	}
-	if err := cmd.Context().Err(); err != nil {
-		return err
-	}
-	// A journal is of the image as it was, and goes before that does.
-	if err := os.Remove(journaldev.JournalPath(image)); err == nil {
-		err = syncDir(filepath.Dir(image))
 		if err != nil {
 			return err
 		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if !exists {
-		// A link, unlike a rename, never replaces what has come in between.
-		if err := os.Link(temp.Name(), image); err == nil {
-			os.Remove(temp.Name())
-			return syncDir(filepath.Dir(image))
-		} else if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s: has just been made by another program", image)
+		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, o.Blocks, false)
+		if err != nil {
+			return err
 		}
-	}
-	if err := os.Rename(temp.Name(), image); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(image))
+		defer d.Close()
+		if _, err := v7fs.Mkfs(d, o); err != nil {
+			return fmt.Errorf("%s: %w", image, err)
+		}
+		if err := d.Sync(); err != nil {
+			return err
+		}
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		// A journal is of the image as it was, and goes before that does.
+		err = os.Remove(journaldev.JournalPath(image))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return syncDir(filepath.Dir(image))
+	})
 }
 
 // packBlocks returns the length of a new image for so many blocks.
@@ -466,6 +573,12 @@ func copyHostFile(to *os.File, from string) error {
 	}
 	if _, err := io.Copy(to, f); err != nil {
 		return err
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		// The owner stays the owner, as far as this user may say so.
+		if err := to.Chown(int(sys.Uid), int(sys.Gid)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
 	}
 	return to.Chmod(st.Mode().Perm())
 }
