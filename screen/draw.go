@@ -1,7 +1,9 @@
 package screen
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,9 +46,9 @@ var kindLook = [numKinds]struct {
 	KindData:     {"data", '▒', plain, 2},
 	KindSwap:     {"swap", '~', dim, 2},
 	KindInodes:   {"inodes", '≡', bold, 2},
-	KindChain:    {"chain", '+', plain, 8},
-	KindDir:      {"dir", '/', bold, 10},
-	KindIndirect: {"indirect", '*', bold, 12},
+	KindChain:    {"chain", '+', plain, 20},
+	KindDir:      {"dir", '/', bold, 20},
+	KindIndirect: {"indirect", '*', bold, 24},
 	KindSuper:    {"super", 'S', bold, 1000},
 }
 
@@ -116,10 +118,10 @@ func (p painter) picture(r rect, above bool, m *Model) {
 	if above {
 		left, right := r.left(r.w - pictureColumns - 1)
 		_, right = right.left(1)
-		legend := 2
+		legend := len(kindLegends(left.w))
 		maps, foot := left.top(left.h - legend)
 		p.drives(maps, m.Drives)
-		p.legend(foot)
+		p.legend(foot, kindLegends(foot.w))
 		lights, rest := right.top(3)
 		p.processor(lights, m.Processor, false)
 		p.journals(rest, m.Drives)
@@ -127,27 +129,33 @@ func (p painter) picture(r rect, above bool, m *Model) {
 	}
 	lights, r := r.top(4)
 	p.processor(lights, m.Processor, true)
-	legend := p.legendRows(r.w)
+	entries := legends(r.w)
+	legend := len(entries)
+	journals := journalRows(r.h-legend, m.Drives)
+	r, foot := r.top(r.h - journals)
+	r, key := r.top(r.h - legend)
+	p.drives(r, m.Drives)
+	p.legend(key, entries)
+	p.journals(foot, m.Drives)
+}
+
+// journalRows returns how many of so many rows the transactions get. What they leave
+// is for the maps, which have a row each at least.
+func journalRows(h int, drives []Drive) int {
 	volumes := 0
-	for _, d := range m.Drives {
+	for _, d := range drives {
 		if d.Journal != nil {
 			volumes++
 		}
 	}
-	journals := 0
-	if volumes > 0 {
-		// Transactions and rings, if the maps still have a row and their title each.
-		for _, want := range []int{2 + 2*volumes, 2 + volumes, 2 + min(volumes, 2)} {
-			if journals = want; r.h-legend-want >= 2*len(m.Drives) {
-				break
-			}
-		}
+	if volumes == 0 {
+		return min(1, max(0, h-len(drives)))
 	}
-	r, foot := r.top(r.h - journals)
-	r, key := r.top(r.h - legend)
-	p.drives(r, m.Drives)
-	p.legend(key)
-	p.journals(foot, m.Drives)
+	all, one := 2+2*volumes, 2+volumes+1 // with all rings, and with one
+	if h-all >= 2*len(drives) {
+		return all
+	}
+	return max(0, min(one, h-len(drives)))
 }
 
 // processor draws the lights.
@@ -215,28 +223,58 @@ func (p painter) spark(r rect, values []float64) {
 	}
 }
 
-// drives draws the maps. Each has as many rows as the others, and no more than one
-// place a block.
+// drives draws the maps. With enough room each has a title, otherwise they are
+// labelled at the left.
 func (p painter) drives(r rect, drives []Drive) {
-	if r.empty() {
+	switch {
+	case r.empty():
 		return
-	}
-	if len(drives) == 0 {
+	case len(drives) == 0:
 		p.heading(r, "no packs", "", plain)
 		return
+	case r.h >= 4*len(drives):
+		for i, d := range drives {
+			var mine, title rect
+			mine, r = r.top(r.h / (len(drives) - i))
+			title, mine = mine.top(1)
+			name, style := d.Name, bold
+			switch {
+			case d.Failed:
+				name, style = name+" FAILED", alarm
+			case d.ReadOnly:
+				name += " read-only"
+			}
+			p.heading(title, name, fmt.Sprintf("%3.0f rd/s %3.0f wr/s", d.Reads, d.Writes), style)
+			p.blocks(rect{mine.x + 1, mine.y, mine.w - 2, mine.h}, d.Blocks)
+		}
+		return
 	}
-	shown := max(1, min(len(drives), r.h/2))
-	if hidden := len(drives) - shown; hidden > 0 && shown > 0 {
+	title, r := r.top(min(1, r.h-len(drives)))
+	if title.h > 0 {
+		reads, writes := 0.0, 0.0
+		for _, d := range drives {
+			reads, writes = reads+d.Reads, writes+d.Writes
+		}
+		p.heading(title, "packs", fmt.Sprintf("%3.0f rd/s %3.0f wr/s", reads, writes), bold)
+	}
+	shown := min(len(drives), r.h)
+	if hidden := len(drives) - shown; hidden > 0 {
 		var last rect
 		r, last = r.top(r.h - 1)
-		shown = max(1, min(len(drives), r.h/2))
-		hidden = len(drives) - shown
+		shown, hidden = shown-1, hidden+1
 		p.text(last.x+1, last.y, last.w-1, dim, fmt.Sprintf("%d more %s: make the window taller", hidden, plural("drive", hidden)))
 	}
+	// The first ones, which are used most, get what is left over.
+	each, over := r.h/max(shown, 1), r.h%max(shown, 1)
 	for i, d := range drives[:shown] {
+		rows := each
+		if i < over {
+			rows++
+		}
 		var mine rect
-		mine, r = r.top(r.h / (shown - i))
-		p.drive(mine, d)
+		mine, r = r.top(rows)
+		p.text(mine.x+1, mine.y, 3, d.lamp(), d.Name)
+		p.blocks(rect{mine.x + 5, mine.y, mine.w - 6, mine.h}, d.Blocks)
 	}
 }
 
@@ -247,28 +285,36 @@ func plural(s string, n int) string {
 	return s + "s"
 }
 
-// drive draws one drive's title and map.
-func (p painter) drive(r rect, d Drive) {
-	title, r := r.top(1)
-	style := bold
-	name := d.Name
+// lamp is the style of a drive's name, which is lit when the guest reads or writes.
+func (d Drive) lamp() tcell.Style {
+	b := Block{Age: 255}
+	for _, o := range d.Blocks {
+		if (o.Act == ActRead || o.Act == ActWritten) && (o.Age < b.Age || o.Age == b.Age && o.Act > b.Act) {
+			b = o
+		}
+	}
 	switch {
 	case d.Failed:
-		name, style = name+" FAILED", alarm
+		return alarm
+	case b.Act != ActNone && b.Age <= hotAge:
+		return hot(b.Act)
 	case d.ReadOnly:
-		name += " read-only"
+		return dim
 	}
-	p.heading(title, name, fmt.Sprintf("%3.0f rd/s %3.0f wr/s", d.Reads, d.Writes), style)
-	_, inner := r.left(1)
-	inner.w--
-	if inner.empty() || len(d.Blocks) == 0 {
+	return bold
+}
+
+// blocks draws a map, in which every place stands for as many blocks as any other,
+// and for one at least.
+func (p painter) blocks(r rect, blocks []Block) {
+	if r.empty() {
 		return
 	}
-	places := min(inner.w*inner.h, len(d.Blocks))
+	places := min(r.w*r.h, len(blocks))
 	for i := range places {
-		b := join(d.Blocks[i*len(d.Blocks)/places : (i+1)*len(d.Blocks)/places])
+		b := join(blocks[i*len(blocks)/places : (i+1)*len(blocks)/places])
 		shape, style := b.look()
-		p.s.SetContent(inner.x+i%inner.w, inner.y+i/inner.w, shape, nil, style)
+		p.s.SetContent(r.x+i%r.w, r.y+i/r.w, shape, nil, style)
 	}
 }
 
@@ -314,21 +360,19 @@ func (b Block) look() (rune, tcell.Style) {
 // hot is the style of what is happening.
 func hot(a Act) tcell.Style { return plain.Foreground(tcell.ColorBlack).Background(actHue[a]) }
 
-// legend explains shapes and colours, in as many rows as legendRows says.
-func (p painter) legend(r rect) {
-	for i, row := range legends(r.w) {
+// legend explains shapes and colours.
+func (p painter) legend(r rect, rows [][]legendEntry) {
+	for i, row := range rows {
 		if i >= r.h {
 			return
 		}
 		x := r.x + 1
 		for _, e := range row {
-			p.s.SetContent(x, r.y+i, e.shape, nil, e.style)
-			x += 3 + p.text(x+2, r.y+i, r.x+r.w-x-2, dim, e.name)
+			p.text(x, r.y+i, r.x+r.w-x, e.style, string(e.shape))
+			x += 1 + p.text(x+1, r.y+i, r.x+r.w-x-1, dim, " "+e.name+" ")
 		}
 	}
 }
-
-func (p painter) legendRows(w int) int { return len(legends(w)) }
 
 type legendEntry struct {
 	shape rune
@@ -336,54 +380,72 @@ type legendEntry struct {
 	name  string
 }
 
-// legends arranges the entries in rows of that width.
+// legends arranges all entries in rows of that width.
 func legends(w int) [][]legendEntry {
-	var rows [][]legendEntry
-	var acts []legendEntry
-	for a := ActRead; a < numActs; a++ {
-		acts = append(acts, legendEntry{' ', hot(a), actNames[a]})
+	rows := kindLegends(w)
+	last := &rows[len(rows)-1]
+	if used := legendWidth(append(slices.Clone(*last), actLegend()...)); used <= w {
+		*last = append(*last, actLegend()...)
+		return rows
 	}
-	row, used := []legendEntry(nil), 1
+	return append(rows, actLegend())
+}
+
+// legendWidth is how wide entries are.
+func legendWidth(row []legendEntry) int {
+	n := 0
+	for _, e := range row {
+		n += len(e.name) + 3
+	}
+	return n
+}
+
+// actLegend are the entries for what happens to blocks.
+func actLegend() (row []legendEntry) {
+	for a := ActRead; a < numActs; a++ {
+		row = append(row, legendEntry{' ', hot(a), actNames[a]})
+	}
+	return row
+}
+
+// kindLegends arranges the entries for the kinds of blocks.
+func kindLegends(w int) [][]legendEntry {
+	var rows [][]legendEntry
+	var row []legendEntry
 	for _, k := range []Kind{KindSuper, KindInodes, KindDir, KindData, KindIndirect, KindChain, KindFree, KindSwap} {
 		e := legendEntry{kindLook[k].shape, kindLook[k].style, kindLook[k].name}
-		if n := len(e.name) + 2; row != nil && used+n > w {
-			rows = append(rows, row)
-			row, used = nil, 1
+		if len(row) > 0 && legendWidth(row)+len(e.name)+2 >= w {
+			rows, row = append(rows, row), nil
 		}
-		row, used = append(row, e), used+len(e.name)+3
+		row = append(row, e)
 	}
-	long := 0
-	for _, e := range acts {
-		long += len(e.name) + 3
-	}
-	if used+long-1 <= w {
-		return append(rows, append(row, acts...))
-	}
-	return append(rows, row, acts)
+	return append(rows, row)
 }
 
 // stateColumns are the widths of the columns of the states, one blank included.
 var stateColumns = [...]int{5, 7, 6, 6, 4, 6}
 
-// journals draws the transactions and the rings.
+// journals draws the transactions and the rings. Where there is no room for all, those
+// that were busy last come first.
 func (p painter) journals(r rect, drives []Drive) {
 	var with []Drive
+	rate := 0.0
 	for _, d := range drives {
 		if d.Journal != nil {
 			with = append(with, d)
+			rate += d.Journal.Rate
 		}
 	}
-	if r.h < 2 {
-		return
-	}
-	if len(with) == 0 {
-		p.heading(r, "no journal", "", plain)
-		return
-	}
 	title, r := r.top(1)
-	rate := 0.0
-	for _, d := range with {
-		rate += d.Journal.Rate
+	switch {
+	case title.empty():
+		return
+	case len(with) == 0:
+		p.heading(title, "no journal", "", plain)
+		return
+	case r.h < 2:
+		p.heading(title, "transactions: no room", "", plain)
+		return
 	}
 	p.heading(title, "transactions", fmt.Sprintf("%.1f commits/s", rate), bold)
 	head, r := r.top(1)
@@ -398,22 +460,33 @@ func (p painter) journals(r rect, drives []Drive) {
 		p.text(x, head.y, head.x+head.w-x, style, s.String())
 		x += stateColumns[s]
 	}
-	rows := 1
-	if r.h >= 2*len(with) {
-		rows = 2
+	busy := slices.Clone(with)
+	slices.SortStableFunc(busy, func(a, b Drive) int { return cmp.Compare(a.Journal.idle(), b.Journal.idle()) })
+	one := r.h < 2*len(with) && r.h > 1 // a ring
+	shown := min(len(with), r.h)
+	if one {
+		shown = min(shown, r.h-1)
 	}
 	for _, d := range with {
-		mine, rest := r.top(rows)
-		if mine.h == 0 {
-			break
+		if !slices.ContainsFunc(busy[:shown], func(b Drive) bool { return b.Name == d.Name }) {
+			continue
 		}
-		r = rest
+		var mine rect
+		mine, r = r.top(1)
 		p.transactions(mine, d)
-		if mine.h > 1 {
-			_, mine = mine.top(1)
-			p.ring(mine, d.Journal)
+		if !one {
+			mine, r = r.top(1)
+			p.ring(mine, "", d.Journal)
 		}
 	}
+	if one {
+		p.ring(r, busy[0].Name, busy[0].Journal)
+	}
+}
+
+// idle is for how many samples a journal has not done anything.
+func (j *Journal) idle() uint8 {
+	return min(j.Ages[journaldev.StateCreate], j.Ages[journaldev.StateStart], j.Ages[journaldev.StateTrans], j.Ages[journaldev.StateEnd])
 }
 
 // transactions draws one drive's transactions in the columns of their states. One
@@ -449,12 +522,13 @@ var stateHue = [...]tcell.Color{
 }
 
 // ring draws a journal's ring: what is used of it, and where the head is.
-func (p painter) ring(r rect, j *Journal) {
+func (p painter) ring(r rect, name string, j *Journal) {
 	const tail = 18 // "  0%   4.9/s 2.3ms"
 	w := r.w - 5 - tail - 2
-	if w < 4 || j.Size <= 0 {
+	if r.h < 1 || w < 4 || j.Size <= 0 {
 		return
 	}
+	p.text(r.x+1, r.y, 4, dim, name)
 	x := r.x + 5
 	p.s.SetContent(x, r.y, '[', nil, dim)
 	p.s.SetContent(x+w+1, r.y, ']', nil, dim)

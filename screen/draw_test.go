@@ -24,7 +24,7 @@ func testModel(drives, blocks int) *Model {
 	for i := range drives {
 		d := Drive{Name: fmt.Sprintf("rk%d", i), File: fmt.Sprintf("rk%d.rk05", i), Reads: 123, Writes: 45, Blocks: make([]Block, blocks)}
 		for n := range d.Blocks {
-			d.Blocks[n].Kind = Kind(r.IntN(int(numKinds)))
+			d.Blocks[n].Kind = testKind(n, blocks)
 			if r.IntN(10) == 0 {
 				d.Blocks[n].Act, d.Blocks[n].Age = Act(1+r.IntN(4)), uint8(r.IntN(25))
 			}
@@ -36,6 +36,29 @@ func testModel(drives, blocks int) *Model {
 		m.Drives = append(m.Drives, d)
 	}
 	return m
+}
+
+// testKind is what a block of a pack could be used for.
+func testKind(n, blocks int) Kind {
+	switch {
+	case n == 0:
+		return KindOther
+	case n == 1:
+		return KindSuper
+	case n < blocks/16:
+		return KindInodes
+	case n >= blocks*4/5:
+		return KindSwap
+	case n > blocks/2 && n%50 == 0:
+		return KindChain
+	case n > blocks/2:
+		return KindFree
+	case n%61 == 0:
+		return KindDir
+	case n%149 == 0:
+		return KindIndirect
+	}
+	return KindData
 }
 
 // simulation returns a simulated terminal.
@@ -165,7 +188,7 @@ func TestAbove(t *testing.T) {
 			t.Errorf("row %d: %q, want %q", 12+i, got[12+i], want)
 		}
 	}
-	for _, want := range []string{"─ rk0 ─", "─ rk1 ─", "─ rk2 ─", "MIPS", "S super", "FREE CREATE START TRANS END ESTART", "^E menu"} {
+	for _, want := range []string{"─ packs ─", "369 rd/s 135 wr/s", " rk0 S≡", " rk1 S≡", " rk2 S≡", "MIPS", "S super", "~ swap", "read   written   journaled   home", "FREE CREATE START TRANS END ESTART", "^E menu"} {
 		find(t, s, want)
 	}
 	if _, y := find(t, s, "─ transactions"); y >= 11 {
@@ -180,9 +203,12 @@ func TestSizes(t *testing.T) {
 		without      []string
 	}{
 		{200, 60, 8, []string{"─ rk7 ─", "12.3 MIPS", "PgUp/Dn scroll", "ESTART"}, []string{"taller", "needs"}},
-		{100, 24, 8, []string{"─ rk0 ─", "more drives: make the window taller"}, []string{"rk7", "needs"}},
-		{100, 18, 1, []string{"─ rk0 ─", "ESTART"}, []string{"needs"}},
-		{91, 22, 3, []string{"─ rk0 ─", "ESTART"}, []string{"needs"}},
+		{100, 30, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
+		{100, 24, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
+		{100, 24, 16, []string{" rk0 S≡", "2 more drives: make the window taller"}, []string{"rk14", "needs"}},
+		{100, 18, 8, []string{" rk0 S≡", " rk7 S≡", "transactions: no room"}, []string{"needs", "taller"}},
+		{100, 18, 1, []string{"─ rk0 ─", "ESTART", "] 25%"}, []string{"needs"}},
+		{91, 22, 3, []string{" rk0 S≡", "ESTART"}, []string{"needs"}},
 		{75, 60, 3, []string{"hello", "the picture needs 76x22", "^E menu"}, []string{"rk0"}},
 		{100, 17, 3, []string{"hello", "the picture needs 76x22"}, []string{"rk0"}},
 		{30, 6, 3, []string{"hello", "the picture needs 76x22", "^E menu"}, []string{"rk0"}},
@@ -196,7 +222,7 @@ func TestSizes(t *testing.T) {
 		all := strings.Join(rows(s), "\n")
 		for _, want := range c.with {
 			if !strings.Contains(all, want) {
-				t.Errorf("%dx%d: no %q:\n%s", c.w, c.h, want, all)
+				t.Errorf("%dx%d, %d drives: no %q:\n%s", c.w, c.h, c.drives, want, all)
 			}
 		}
 		for _, not := range c.without {
@@ -283,7 +309,7 @@ func TestJoin(t *testing.T) {
 	}{
 		{"most", append(many(3, Block{Kind: KindFree}), many(4, data)...), data},
 		{"a superblock is never lost", append(many(60, data), Block{Kind: KindSuper}), Block{Kind: KindSuper, Age: 255}},
-		{"a directory among few", append(many(4, data), Block{Kind: KindDir}), Block{Kind: KindDir, Age: 255}},
+		{"a directory among few", append(many(9, data), Block{Kind: KindDir}), Block{Kind: KindDir, Age: 255}},
 		{"a directory among many", append(many(40, data), Block{Kind: KindDir}), data},
 		{"the newest", append(many(9, Block{KindData, ActRead, 7}), Block{KindData, ActWritten, 2}, Block{KindData, ActHome, 3}), Block{KindData, ActWritten, 2}},
 		{"journaled stays in sight", append(many(9, Block{KindData, ActRead, 7}), Block{KindData, ActJournaled, 0}), Block{KindData, ActJournaled, 0}},

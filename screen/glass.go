@@ -208,7 +208,43 @@ type View struct {
 }
 
 // rows is how many rows a line takes.
-func (l *line) rows(width int) int { return max(1, (len(l.text)+width-1)/width) }
+func (l *line) rows(width int) int {
+	if !l.own {
+		return max(1, (len(l.text)+width-1)/width)
+	}
+	n := 1
+	for at := l.next(0, width); at < len(l.text); at = l.next(at, width) {
+		n++
+	}
+	return n
+}
+
+// next returns where the row after the one that starts at from starts. Lines of the
+// host's own are folded between words, if they can be.
+func (l *line) next(from, width int) int {
+	to := from + width
+	if l.own && to < len(l.text) {
+		for i := to; i > from; i-- {
+			if l.text[i-1] == ' ' {
+				return i
+			}
+		}
+	}
+	return to
+}
+
+// row returns the part of a line that is in a row.
+func (l *line) row(row, width int) (from, to int) {
+	if !l.own {
+		from = row * width
+	} else {
+		for range row {
+			from = l.next(from, width)
+		}
+	}
+	from = min(from, len(l.text))
+	return from, min(l.next(from, width), len(l.text))
+}
 
 // View returns what a terminal of so many columns and rows shows. There is at least
 // one of each.
@@ -225,11 +261,10 @@ func (g *Glass) View(width, height int) View {
 		if len(v.Rows) == height {
 			v.Behind += l.rows(width) - at.row
 		} else {
-			from := min(at.row*width, len(l.text))
-			to := min(from+width, len(l.text))
+			from, to := l.row(at.row, width)
 			v.Rows = append(v.Rows, Row{slices.Clone(l.text[from:to]), l.own})
 			if at.line == g.gone+len(g.lines)-1 && at.row == g.cursorRow(width) {
-				v.X, v.Y = g.col-at.row*width, len(v.Rows)-1
+				v.X, v.Y = g.col-from, len(v.Rows)-1
 				if v.X >= width { // beyond the margin: the next character folds
 					v.X = width - 1
 				}
@@ -245,7 +280,14 @@ func (g *Glass) View(width, height int) View {
 
 // cursorRow is the row of the last line in which the cursor is.
 func (g *Glass) cursorRow(width int) int {
-	return min(g.col/width, g.last().rows(width)-1)
+	l := g.last()
+	n := l.rows(width)
+	for row := range n {
+		if _, to := l.row(row, width); g.col < to {
+			return row
+		}
+	}
+	return n - 1
 }
 
 // first returns the first row shown.

@@ -139,13 +139,32 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// TestSayFolds folds what the host says between words, not what the guest prints.
+func TestSayFolds(t *testing.T) {
+	const text = "the power is cut, unfortunately"
+	g := NewGlass()
+	g.Say(text)
+	if got := shown(g.View(10, 9)); got != "the power |is cut, |unfortunat|ely" {
+		t.Errorf("%q", got)
+	}
+	if v := g.View(10, 9); v.X != 3 || v.Y != 3 {
+		t.Errorf("cursor at %d,%d", v.X, v.Y)
+	}
+	g = NewGlass()
+	g.Write([]byte(text))
+	if got := shown(g.View(10, 9)); got != "the power |is cut, un|fortunatel|y" {
+		t.Errorf("%q", got)
+	}
+}
+
 func FuzzGlass(f *testing.F) {
 	for _, s := range []string{"", "hello\r\n", "\b\b\t\t\a", "\x1b[D\x1b[K", "\xff\xc3\xbf日", strings.Repeat("x", 3*lineLimit)} {
 		f.Add([]byte(s), uint8(10), uint8(4), int16(-3))
 	}
 	f.Fuzz(func(t *testing.T, in []byte, w, h uint8, scroll int16) {
 		for _, g := range []*Glass{NewGlass(), newDialog()} {
-			g.Write(in)
+			g.Write(in[:len(in)/2])
+			g.Say(string(in[len(in)/2:]))
 			g.Scroll(int(scroll), int(w), int(h))
 			v := g.View(int(w), int(h))
 			width, height := max(int(w), 1), max(int(h), 1)

@@ -307,6 +307,9 @@ func (x *Screen) draw() {
 				x.s.SetContent(p.rule.x+c, p.rule.y+y, line, nil, dim)
 			}
 		}
+		if p.above {
+			d.legend(rect{p.rule.x + 1, p.rule.y, p.rule.w - 1, 1}, [][]legendEntry{actLegend()})
+		}
 	}
 	note := ""
 	switch {
