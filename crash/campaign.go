@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"v7em/block"
+	"v7em/images"
 	"v7em/journaldev"
 	"v7em/unix/fs"
 )
@@ -24,11 +25,12 @@ type CampaignOptions struct {
 	Models   []Model // empty for all
 	Points   int     // cuts for each mode and model; 0 for all of them
 	Seed     uint64
-	// GuestCheck is on how many recovered disks the guest's own icheck and dcheck
-	// run; GuestChecker says how, and must be set then.
-	GuestCheck   int
-	GuestChecker *GuestChecker
-	Workers      int // how many goroutines; 0 for as many as Go runs at once
+	// GuestCheck says for how many cuts, of all modes, V7's own icheck and dcheck run
+	// on the disks. GuestPacks are V7's RK05 packs, machine.Snapshotters, for a guest
+	// that has no such programs; it is not checked if they are nil.
+	GuestCheck int
+	GuestPacks *images.Drives
+	Workers    int // how many goroutines; 0 for as many as Go runs at once
 
 	// Progress, if not nil, is told how far the campaign is: after every few hundred
 	// cuts, at the end of each mode, and never by two goroutines at once.
@@ -65,7 +67,7 @@ func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, err
 			return nil, fmt.Errorf("crash campaign: no model %q", m)
 		}
 	}
-	if o.Points < 0 || o.GuestCheck < 0 || o.GuestCheck > 0 && o.GuestChecker == nil {
+	if o.Points < 0 || o.GuestCheck < 0 {
 		return nil, errors.New("crash campaign: a number of points or of guest checks that makes no sense")
 	}
 	if o.Workers < 1 {
@@ -89,7 +91,8 @@ func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, err
 		c.progress.AllTotal += len(points[i])
 	}
 	for i, court := range courts {
-		m, err := c.mode(ctx, court, points[i])
+		// Each mode has its part of the guest's checks.
+		m, err := c.mode(ctx, court, points[i], (i+1)*o.GuestCheck/len(courts)-i*o.GuestCheck/len(courts))
 		if err != nil {
 			return nil, fmt.Errorf("crash campaign, %s: %w", court.Mode, err)
 		}
@@ -130,8 +133,8 @@ func (c *campaign) tell(model Model, cuts []Cut) {
 	}
 }
 
-// mode makes the cuts of one run.
-func (c *campaign) mode(ctx context.Context, court *court, points []point) (*ModeResult, error) {
+// mode makes the cuts of one run, and has the guest check some.
+func (c *campaign) mode(ctx context.Context, court *court, points []point, guests int) (*ModeResult, error) {
 	c.progress = Progress{Mode: court.Mode, Total: len(points), AllDone: c.progress.AllDone, AllTotal: c.progress.AllTotal, Counts: map[Model]map[Outcome]int{}}
 	cuts := make([]Cut, len(points))
 	// A judge goes through the events once, so each model, all cuts of which are in
@@ -150,8 +153,8 @@ func (c *campaign) mode(ctx context.Context, court *court, points []point) (*Mod
 	if err != nil {
 		return nil, err
 	}
-	if c.GuestCheck > 0 {
-		if err := c.guests(ctx, court, r); err != nil {
+	if guests > 0 {
+		if err := c.guests(ctx, court, guests, r); err != nil {
 			return nil, err
 		}
 	}

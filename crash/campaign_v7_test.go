@@ -3,6 +3,7 @@ package crash
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,12 @@ func TestExplore(t *testing.T) {
 	if words[0] == "v7" {
 		packs = guest.Packs(t, "")
 	}
+	guests, _ := strconv.Atoi(os.Getenv("GUESTS"))
 	for _, mode := range words[2:] {
 		run := record(t, RecordOptions{Mode: Mode(mode), Packs: packs, Workload: workload(t, words[1])})
 		for _, m := range Models {
 			begin := time.Now()
-			res, err := Campaign(t.Context(), []*Run{run}, CampaignOptions{Models: []Model{m}, Seed: 1})
+			res, err := Campaign(t.Context(), []*Run{run}, CampaignOptions{Models: []Model{m}, Seed: 1, GuestCheck: guests})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,6 +45,7 @@ func TestExplore(t *testing.T) {
 				}
 			}
 			t.Logf("%s %s: %d cuts in %v, %.0f/s; %v; promise lost in %d, half done in %d; kinds %v; commits %d", mode, m, len(r.Cuts), d.Round(time.Millisecond), float64(len(r.Cuts))/d.Seconds(), r.Counts[m], promise, half, r.Kinds, r.Commits)
+			t.Logf("guests %d: %q", r.GuestChecks, r.Disagreements)
 			for o, c := range first {
 				if o != Clean {
 					t.Logf("   %s: %+v", o, c)
