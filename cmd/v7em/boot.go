@@ -48,6 +48,7 @@ daylight saving rules of its day, which ended in 2006.`,
 	f.BoolVar(&o.single, "single", false, "stay in single-user operation")
 	f.StringVar(&o.kernel, "kernel", "", "the `name` of the kernel in the root directory (default: unix)")
 	f.BoolVar(&o.plain, "plain-keys", false, "leave the terminal's keys alone (default: v7em.conf, or no)")
+	f.BoolVar(&o.screen, "screen", false, "show the machine at work beside its console")
 	f.StringVar(&o.save, "save", "", "where the menu saves the machine's state; a signal saves it there too")
 	f.StringVar(&o.restore, "restore", "", "go on from a `file` that --save made instead of booting")
 	return cmd
@@ -58,6 +59,7 @@ type bootOptions struct {
 	guestFlags
 	keepFlags
 	single, plain, setKeys bool
+	screen                 bool
 	kernel                 string
 	save, restore          string
 }
@@ -91,43 +93,67 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 type terminal struct {
 	*session
 	in, out *os.File
-	screen  *screen
+	screen  display
 	keys    chan byte // from the terminal; closed when it is gone
 }
 
 // run is the user's session. It leaves the terminal as it was.
 func (t *terminal) run(ctx context.Context) error {
-	old, err := term.MakeRaw(int(t.in.Fd()))
-	if err != nil {
-		return fmt.Errorf("the terminal: %w", err)
+	t.keys = make(chan byte, 256)
+	if t.watch != nil {
+		if err := t.openScreen(); err != nil {
+			return err
+		}
+	} else {
+		old, err := term.MakeRaw(int(t.in.Fd()))
+		if err != nil {
+			return fmt.Errorf("the terminal: %w", err)
+		}
+		// A terminal that is gone cannot be restored, and need not be.
+		defer func() { _ = term.Restore(int(t.in.Fd()), old) }()
+		t.screen = newScreen(t.out)
+		go t.readKeys()
 	}
-	// A terminal that is gone cannot be restored, and need not be.
-	defer func() { _ = term.Restore(int(t.in.Fd()), old) }()
-	t.screen = newScreen(t.out)
 	defer t.screen.close()
 	t.show = t.screen.write
 	t.say = func(format string, args ...any) {
-		t.screen.write([]byte("v7em: " + fmt.Sprintf(format, args...) + "\r\n"))
+		t.screen.say("v7em: " + fmt.Sprintf(format, args...) + "\r\n")
 	}
-	t.keys = make(chan byte, 256)
-	go t.readKeys()
 	t.say("^E opens the menu")
 	for {
+		t.watch.starts(t.drives)
 		t.start()
 		how, err := t.serve(ctx)
 		if err != nil {
 			t.screen.hurry()
 		}
 		t.halt()
+		t.watch.stops()
 		switch {
 		case t.failed != nil:
 			return t.failed
-		case how == stay:
-			return err // it has stopped by itself
-		case how != cutAndBoot:
-			return errors.Join(t.leave(how), err)
+		case how == stay: // it has stopped by itself
+			if !t.bootsAgain(ctx, err) {
+				return err
+			}
+			how = cutAndBoot
+		case how != cutAndBoot && how != syncAndBoot:
+			err = errors.Join(t.leave(how), err)
+			if how != leaveSync || err != nil || !t.bootsAgain(ctx, nil) {
+				return err
+			}
+			how = syncAndBoot
+		case how == syncAndBoot:
+			if err := t.leave(leaveSync); err != nil {
+				return err
+			}
 		}
-		if err := t.cutAndReopen(); err != nil {
+		if how == syncAndBoot {
+			err = t.closeAndReopen()
+		} else {
+			err = t.cutAndReopen()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -135,12 +161,16 @@ func (t *terminal) run(ctx context.Context) error {
 
 // cutAndReopen cuts the power, powers on again and says what that has meant.
 func (t *terminal) cutAndReopen() error {
-	err := t.cut()
+	l := t.cut()
 	t.say("the power is cut")
-	if err != nil {
-		return err
+	err := t.reopen(l)
+	if err == nil {
+		for _, line := range l.told() {
+			t.say("%s", line)
+		}
+		t.say("the power is on again")
 	}
-	return t.reopen()
+	return err
 }
 
 // readKeys reads the terminal until it is gone.

@@ -21,24 +21,24 @@ const menuText = "\r\n" +
 	"  i  status                    w  save the machine's state and leave\r\n" +
 	"  a  attach a pack             p  cut the power and boot again\r\n" +
 	"  d  detach a pack             x  cut the power and leave\r\n" +
-	"  e  send ^E\r\n"
+	"  e  send ^E                   b  sync, power off and boot again\r\n"
 
 // menu has the screen while the machine runs on. It returns how the user wants to
 // leave, or stay.
 func (t *terminal) menu(ctx context.Context) leaving {
 	t.screen.hold()
 	defer t.screen.release()
-	fmt.Fprint(t.out, menuText)
+	fmt.Fprint(t.screen, menuText)
 	for {
-		fmt.Fprint(t.out, "v7em> ")
+		fmt.Fprint(t.screen, "v7em> ")
 		c, err := t.key(ctx)
 		if err != nil {
 			return stay // serve will meet the reason
 		}
 		if c > ' ' && c < 0o177 {
-			fmt.Fprintf(t.out, "%c", c)
+			fmt.Fprintf(t.screen, "%c", c)
 		}
-		fmt.Fprint(t.out, "\r\n")
+		fmt.Fprint(t.screen, "\r\n")
 		switch c {
 		case 'c', '\r', '\n', 0x1b:
 			return stay
@@ -47,6 +47,8 @@ func (t *terminal) menu(ctx context.Context) leaving {
 			return stay
 		case 's':
 			return leaveSync
+		case 'b':
+			return syncAndBoot
 		case 'p':
 			return cutAndBoot
 		case 'x':
@@ -63,10 +65,10 @@ func (t *terminal) menu(ctx context.Context) leaving {
 		case 'd':
 			err = t.detach(ctx)
 		default:
-			fmt.Fprint(t.out, menuText)
+			fmt.Fprint(t.screen, menuText)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			fmt.Fprintf(t.out, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+			fmt.Fprintf(t.screen, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 }
@@ -108,7 +110,7 @@ func (t *terminal) ask(ctx context.Context, question string) (string, error) {
 	e := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{keyReader{ctx, t}, t.out}, question)
+	}{keyReader{ctx, t}, t.screen}, question)
 	line, err := e.ReadLine()
 	if err != nil {
 		return "", io.EOF
@@ -138,9 +140,9 @@ func (t *terminal) status(m *machine.Machine) {
 	if m.CPU.Waiting {
 		state = "waiting"
 	}
-	fmt.Fprintf(t.out, "PDP-%v, %d KB: %s in %s mode, PC %06o PSW %06o\r\n",
+	fmt.Fprintf(t.screen, "PDP-%v, %d KB: %s in %s mode, PC %06o PSW %06o\r\n",
 		c.Model, len(m.MMU.Mem)*2>>10, state, mode, m.CPU.R[7], m.CPU.PSW())
-	fmt.Fprintf(t.out, "%d instructions in %v\r\n", m.Instructions(), time.Duration(m.Now()).Round(time.Millisecond))
+	fmt.Fprintf(t.screen, "%d instructions in %v\r\n", m.Instructions(), time.Duration(m.Now()).Round(time.Millisecond))
 	for _, name := range slices.Sorted(maps.Keys(t.drives)) {
 		p := t.drives[name]
 		d, _ := parseDrive(name)
@@ -155,14 +157,14 @@ func (t *terminal) status(m *machine.Machine) {
 		if err := p.Err(); err != nil {
 			what += fmt.Sprintf(" (%v)", err)
 		}
-		fmt.Fprintf(t.out, "%s  %s: %d blocks read, %d written%s\r\n", name, p.Path(), stats.Reads, stats.Writes, what)
+		fmt.Fprintf(t.screen, "%s  %s: %d blocks read, %d written%s\r\n", name, p.Path(), stats.Reads, stats.Writes, what)
 		if v, ok := p.(*journaldev.Volume); ok {
-			fmt.Fprintf(t.out, "     journal: %s\r\n", journalLine(v.Status()))
+			fmt.Fprintf(t.screen, "     journal: %s\r\n", journalLine(v.Status()))
 		}
 	}
 	if t.committer != nil {
 		s := t.committer.Stats()
-		fmt.Fprintf(t.out, "%d commit points, %d not settled in time\r\n", s.Settled+s.Prefixes, s.Unsettled)
+		fmt.Fprintf(t.screen, "%d commit points, %d not settled in time\r\n", s.Settled+s.Prefixes, s.Unsettled)
 	}
 }
 
@@ -203,7 +205,7 @@ func (t *terminal) attach(ctx context.Context) error {
 		return err
 	}
 	ok := t.do(ctx, func(m *machine.Machine) {
-		if err = insert(m, d.name, p); err == nil {
+		if err = insert(m, d.name, t.watch.disk(d.name, p)); err == nil {
 			t.drives[d.name] = p
 			t.drivesChanged()
 		}
@@ -212,7 +214,7 @@ func (t *terminal) attach(ctx context.Context) error {
 		return errors.Join(err, p.Close())
 	}
 	if p.ReadOnly() {
-		fmt.Fprintf(t.out, "%s is write-protected\r\n", file)
+		fmt.Fprintf(t.screen, "%s is write-protected\r\n", file)
 	}
 	return nil
 }

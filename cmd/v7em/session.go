@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"v7em/block"
 	"v7em/commit"
 	"v7em/images"
 	"v7em/images/console"
@@ -34,8 +35,9 @@ type session struct {
 	lock *journaldev.DirLock
 	// show gets what the machine prints, as the user is to see it, and say a line of
 	// v7em's own. Both are called by any goroutine.
-	show func(p []byte)
-	say  func(format string, args ...any)
+	show  func(p []byte)
+	say   func(format string, args ...any)
+	watch *watcher // nil without --screen
 
 	drives map[string]images.Pack // what is in them; of the machine's goroutine while there is one
 	off    map[string]images.Pack // what was in them when the power was cut; closed
@@ -67,7 +69,9 @@ const (
 	leaveSync
 	leaveSave
 	leaveCut
-	cutAndBoot // is no leaving at all: the power comes back
+	// Those are no leaving at all: the power comes back.
+	cutAndBoot
+	syncAndBoot
 )
 
 // open takes the machine's directory, puts its packs into the drives and powers on.
@@ -82,6 +86,9 @@ func (o *bootOptions) open(ctx context.Context, errs io.Writer) (*session, error
 	}
 	o.single = o.single || isMini // mini has one user
 	s := &session{o: o, dir: dir}
+	if o.screen {
+		s.watch = o.watch()
+	}
 	if s.conf, err = o.config(dir); err != nil {
 		return nil, err
 	}
@@ -113,6 +120,12 @@ func (s *session) insertPacks(errs io.Writer) error {
 	if s.o.restore == "" {
 		return s.powerOn()
 	}
+	for unit := range packs.Disks {
+		name := fmt.Sprintf("%s%d", s.set.Name, unit)
+		if p := s.drives[name]; p != nil {
+			packs.Disks[unit] = s.watch.disk(name, p)
+		}
+	}
 	if s.m, err = restore(s.o.restore, packs); err != nil {
 		return err
 	}
@@ -138,7 +151,7 @@ func (s *session) powerOn() (err error) {
 		}
 	}
 	for name, p := range s.drives {
-		if err := insert(s.m, name, p); err != nil {
+		if err := insert(s.m, name, s.watch.disk(name, p)); err != nil {
 			return err
 		}
 	}
@@ -149,7 +162,7 @@ func (s *session) powerOn() (err error) {
 }
 
 // insert puts a pack into a drive.
-func insert(m *machine.Machine, name string, p images.Pack) error {
+func insert(m *machine.Machine, name string, p rk.Disk) error {
 	d, err := parseDrive(name)
 	if err != nil {
 		return err
@@ -189,6 +202,7 @@ func (s *session) start() {
 	s.c = console.New(s.m)
 	s.c.Echo = s.printed
 	s.c.Paced = machine.SystemClock()
+	s.watch.attend(s.m, s.drives)
 	go s.run(ctx)
 }
 
@@ -322,34 +336,58 @@ func (s *session) leave(how leaving) error {
 		}
 		s.say("powered off")
 	case leaveCut:
-		err := s.cut()
+		s.cut()
 		s.say("the power is cut")
-		return err
 	}
 	return nil
 }
 
 // cut cuts the power of the machine, which has been halted. The packs are closed
 // then, as a power failure leaves them.
-func (s *session) cut() error {
-	var errs []error
-	for _, p := range s.drives {
-		if v, ok := p.(*journaldev.Volume); ok {
-			v.Cut()
-		} else {
-			errs = append(errs, p.Close())
-		}
+func (s *session) cut() *loss {
+	l := cutNow(s.o.host, s.drives)
+	if s.committer != nil {
+		u := s.committer.Undone()
+		l.undone = &u
+		s.closeCommitter()
 	}
-	s.closeCommitter()
 	s.off, s.drives = s.drives, nil
-	return errors.Join(errs...)
+	return l
 }
 
-// reopen opens what was in the drives when the power was cut, and powers on.
-func (s *session) reopen() error {
+// reopen opens what was in the drives when the power went off, notes in l, if there is
+// one, what that has repaired, and powers on.
+func (s *session) reopen(l *loss) error {
 	s.drives = map[string]images.Pack{}
 	for _, name := range slices.Sorted(maps.Keys(s.off)) {
-		p, err := s.o.keep.Open(s.off[name].Path(), s.off[name].Kind(), name)
+		path, kind := s.off[name].Path(), s.off[name].Kind()
+		var before *block.Store
+		if l != nil {
+			before = readImage(path, kind)
+		}
+		p, err := s.o.keep.Open(path, kind, name)
+		if err != nil {
+			return err
+		}
+		s.drives[name] = p
+		if l != nil {
+			l.drives[name].back(p, before)
+		}
+	}
+	return s.powerOn()
+}
+
+// closeAndReopen closes the packs of a machine that was powered off, opens them again and
+// powers on.
+func (s *session) closeAndReopen() error {
+	s.closeCommitter()
+	for _, name := range slices.Sorted(maps.Keys(s.drives)) {
+		old := s.drives[name]
+		delete(s.drives, name)
+		if err := old.Close(); err != nil {
+			return err
+		}
+		p, err := s.o.keep.Open(old.Path(), old.Kind(), name)
 		if err != nil {
 			return err
 		}
@@ -375,6 +413,7 @@ func (s *session) closeCommitter() {
 
 // drivesChanged has the packs that are in the drives now committed.
 func (s *session) drivesChanged() {
+	s.watch.packs(s.drives)
 	if s.committer != nil {
 		s.committer.SetVolumes(volumes(s.drives))
 	}
