@@ -1,11 +1,13 @@
 package journaldev
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"v7em/unix/fs"
@@ -49,9 +51,9 @@ func LockDir(dir, command string) (*DirLock, error) {
 	if err != nil {
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
 	}
-	if err := flock(f, true); err != nil {
+	if err := fs.Lock(f, true); err != nil {
 		f.Close()
-		if isBusy(err) {
+		if errors.Is(err, fs.ErrInUse) {
 			return nil, &BusyError{Path: dir, Holder: holder(dir)}
 		}
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
@@ -101,12 +103,14 @@ func holder(dir string) string {
 // lockFile takes the advisory lock on an open image: alone to write it, shared to
 // read it.
 func lockFile(f *os.File, path string, alone bool) error {
-	err := flock(f, alone)
+	err := fs.Lock(f, alone)
 	switch {
 	case err == nil:
 		return nil
-	case isBusy(err):
+	case errors.Is(err, fs.ErrInUse):
 		return InUse(path)
 	}
 	return &Error{Op: "lock", Path: path, Block: -1, Err: err}
 }
+
+func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.EROFS) }

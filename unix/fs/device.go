@@ -105,7 +105,7 @@ func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, er
 		err = fmt.Errorf("%s: is a directory, not a disk image", name)
 	}
 	if err == nil {
-		if err = lock(f, !readOnly); err != nil {
+		if err = Lock(f, !readOnly); err != nil {
 			err = fmt.Errorf("%s: %w", name, err)
 		}
 	}

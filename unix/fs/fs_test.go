@@ -652,3 +652,25 @@ func TestOpenGarbage(t *testing.T) {
 		}
 	}
 }
+
+// TestLockReplaced: a file that gave way to another of its name after it was opened
+// is in use by whoever did that.
+func TestLockReplaced(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "image")
+	create := func(name string) *os.File {
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	f := create(name)
+	create(name + ".new")
+	if err := os.Rename(name+".new", name); err != nil {
+		t.Fatal(err)
+	}
+	if err := Lock(f, true); !errors.Is(err, ErrInUse) {
+		t.Errorf("a file that was replaced: %v", err)
+	}
+}

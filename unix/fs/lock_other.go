@@ -4,5 +4,6 @@ package fs
 
 import "os"
 
-// lock does nothing: this system has no advisory locks.
-func lock(*os.File, bool) error { return nil }
+// Lock does nothing: this system has no advisory locks, and two programs on the same
+// images are not kept apart.
+func Lock(*os.File, bool) error { return nil }
