@@ -12,7 +12,9 @@ const (
 	callIndirect = 0 // the call proper is in data space
 	callWrite    = 4
 	callUmount   = 22
+	callExec     = 11
 	callSync     = 36
+	callExece    = 59
 )
 
 // A syscall is what is noted of a system call.

@@ -5,7 +5,7 @@ import (
 	"v7em/unix/kernel"
 )
 
-// Call is a system call of the guest that changes a file system, or sync.
+// Call is a system call of the guest that changes a file system, or sync or exec.
 type Call struct {
 	PID     int
 	Program string
@@ -18,8 +18,8 @@ type Call struct {
 	Inode int
 }
 
-// Watcher sees the system calls of a machine that change a file system, and sync:
-// when they are made, and when the caller goes on in user mode. Those of a process
+// Watcher sees the system calls of a machine that change a file system, and sync and
+// exec: when they are made, and when the caller goes on in user mode. Those of a process
 // that does not come back from them do not return.
 type Watcher struct {
 	m      *machine.Machine
@@ -60,8 +60,11 @@ func (w *Watcher) onTRAP(code uint8) {
 	}
 	number, args, data := decode(w.m, code)
 	name, paths := syscalls[number].name, syscalls[number].paths
-	if number == callSync {
+	switch number {
+	case callSync:
 		name = "sync"
+	case callExec, callExece:
+		name = "exec"
 	}
 	at := process(w.m)
 	delete(w.under, at) // of a process that has ended inside a call

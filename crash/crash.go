@@ -101,6 +101,7 @@ type Pack struct {
 // they returned.
 type Op struct {
 	Called, Returned uint64 // virtual nanoseconds
+	Began            uint64 // when the process called for its program to be run; 0 before the workload
 	PID              int
 	Program          string   // "mkdir"
 	Call             string   // "mknod"

@@ -33,11 +33,6 @@ type promise struct {
 	changes []turn  // ascending
 }
 
-// ahead is how long a mkdir, rmdir or mv takes at most from when it first looks at a
-// file, from when on a commit point may have it done, to its first operation; in
-// nanoseconds.
-const ahead = 1_000_000_000
-
 // turn is an operation that changed a path, and to what: an index in values.
 type turn struct{ op, value int }
 
@@ -77,17 +72,10 @@ func newPromises(run *Run, trees []Tree) (*promises, error) {
 	}
 	// An operation under way may be on a disk, and so may the rest of a mkdir, rmdir
 	// or mv that is under way: commit points do not come inside of those.
-	first := map[int]int{} // by process, of its newest program
-	for op, o := range run.Ops {
+	for _, o := range run.Ops {
 		from := o.Called
 		if slices.Contains(commit.Programs, o.Program) {
-			if f, ok := first[o.PID]; !ok || run.Ops[f].Program != o.Program {
-				first[o.PID] = op
-			}
-			from = run.Ops[first[o.PID]].Called
-			from -= min(from, ahead)
-		} else {
-			delete(first, o.PID)
+			from = o.Began
 		}
 		p.from = append(p.from, from)
 	}

@@ -27,6 +27,7 @@ type RecordOptions struct {
 	// which are not changed.
 	Packs   *images.Drives
 	Machine machine.Config // the default is what goes with the disks
+	Drives  rk.Timing      // of the guest's drives during the workload; the default is rk.FastTiming
 	Now     time.Time      // the guest's clock at boot; the default is Epoch
 
 	Keep KeepOptions // how the packs are journaled
@@ -71,8 +72,9 @@ type recorder struct {
 	packs   []*pack
 	settler *commit.Settler
 	watcher *commit.Watcher
-	calls   map[int]begun // by process
-	told    []Tree        // by pack: what Ops have accounted for
+	calls   map[int]begun  // by process
+	execs   map[int]uint64 // when processes called for their program
+	told    []Tree         // by pack: what Ops have accounted for
 	open    []map[string]bool
 	drives  map[uint16]int // packs by device number
 	err     error
@@ -119,7 +121,7 @@ func (p *pack) Snapshot() *block.Store { return p.Store.Clone() }
 // Record boots the guest on copies of its packs, runs the workload once, and returns
 // what happened. The same options give the same Run.
 func Record(ctx context.Context, o RecordOptions) (*Run, error) {
-	r := &recorder{o: o, ctx: ctx, calls: map[int]begun{}, drives: map[uint16]int{}, settler: commit.NewSettler()}
+	r := &recorder{o: o, ctx: ctx, calls: map[int]begun{}, execs: map[int]uint64{}, drives: map[uint16]int{}, settler: commit.NewSettler()}
 	r.settler.Unbracketed = true
 	if !slices.Contains(Modes, o.Mode) {
 		return nil, fmt.Errorf("recording: no mode %q", o.Mode)
@@ -309,6 +311,9 @@ func (r *recorder) settle() (*commit.Point, error) {
 
 // work runs the workload.
 func (r *recorder) work() error {
+	if r.o.Drives != (rk.Timing{}) {
+		r.m.RK.SetTiming(r.o.Drives)
+	}
 	r.on, r.begin = true, r.m.Now()
 	r.out.Reset()
 	r.console.Type("sh " + scriptFile + "\r")
@@ -382,9 +387,12 @@ func (r *recorder) returned(c commit.Call) {
 		return
 	case c.Failed:
 		return
+	case c.Name == "exec":
+		r.execs[c.PID] = b.at
+		return
 	}
 	op := Op{
-		Called: b.at - min(b.at, r.begin), Returned: r.time(now),
+		Called: r.since(b.at), Returned: r.time(now), Began: r.since(r.execs[c.PID]),
 		PID: c.PID, Program: c.Program, Call: c.Name,
 	}
 	if len(c.Paths) > 0 {
@@ -394,6 +402,9 @@ func (r *recorder) returned(c commit.Call) {
 	r.run.Ops = append(r.run.Ops, op)
 	r.add(now, Event{Kind: Return, Op: len(r.run.Ops) - 1})
 }
+
+// since returns how long after the workload's beginning a time is.
+func (r *recorder) since(at uint64) uint64 { return at - min(at, r.begin) }
 
 // changes returns what has changed since the call before, but for what calls have
 // done that are still under way: the settled state has those done.
