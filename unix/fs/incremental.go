@@ -763,7 +763,9 @@ func (c *Incremental) walkInode(ino, sign int) {
 	if past > 0 {
 		c.count[nPastSize] += sign
 	}
-	c.facts[ino].past = int32(past)
+	if c.facts[ino].past = 0; sign > 0 {
+		c.facts[ino].past = int32(past)
+	}
 	if dir && sign > 0 {
 		c.isDir.set(uint32(ino))
 		c.addDir(ino)
@@ -898,7 +900,7 @@ func (c *Incremental) dropDir(ino int) {
 	}
 	c.spent -= int(f.spent)
 	c.tallyDir(f, -1)
-	f.read, f.spent = false, 0
+	f.read, f.dot, f.dotdot, f.hole, f.up, f.doubles, f.spent = false, false, false, false, 0, 0, 0
 }
 
 // dots returns 1 for an entry ".", 2 for "..", else 0.

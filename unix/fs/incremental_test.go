@@ -70,6 +70,50 @@ func agree(c *Incremental, dev Device) string {
 	return ""
 }
 
+// same returns what of c's tables is not as in those of a new checker, "" if all
+// is.
+func same(c *Incremental) string {
+	d := NewIncremental(c.dev)
+	d.Report()
+	if c.unread || d.unread {
+		if d.unread != c.unread {
+			return fmt.Sprintf("full checks %v, a new one %v", c.unread, d.unread)
+		}
+		return ""
+	}
+	held := [2]int{}
+	for i, f := range c.blocks {
+		g := d.blocks[i]
+		if f.uses != g.uses || f.free != g.free || (f.held != 0) != (g.held != 0) {
+			return fmt.Sprintf("of block %d we know %+v, a new one %+v", i+int(c.isize), f, g)
+		}
+		if f.held == 0 {
+			continue
+		}
+		h, k := &c.held[f.held], &d.held[g.held]
+		if h.b != k.b || h.visits != k.visits || h.chain != k.chain || h.chain && h.next != k.next {
+			return fmt.Sprintf("block %d is held differently", i+int(c.isize))
+		}
+		held[0]++
+		held[1] += int(h.visits)
+	}
+	spare := 0
+	for i := c.spareVisit; i != 0; i = c.visits[i].next {
+		spare++
+	}
+	switch {
+	case len(c.held) != 1+held[0]+len(c.spareHeld) || len(c.visits) != 1+held[1]+spare:
+		return fmt.Sprintf("%d blocks and %d visits, of them %d and %d in use, %d and %d not", len(c.held), len(c.visits), held[0], held[1], len(c.spareHeld), spare)
+	case !slices.Equal(c.facts, d.facts) || !slices.Equal(c.isDir, d.isDir) || !bytes.Equal(c.inode, d.inode) || c.super != d.super:
+		return "the inodes are not as in a new one"
+	case !slices.Equal(c.chain, d.chain):
+		return fmt.Sprintf("the free chain is %v, of a new one %v", c.chain, d.chain)
+	case c.spent != d.spent:
+		return fmt.Sprintf("%d blocks spent, by a new one %d", c.spent, d.spent)
+	}
+	return ""
+}
+
 // editor changes an image in ways that an incremental checker must follow.
 type editor struct {
 	dev  *watched
@@ -83,7 +127,7 @@ func (e *editor) block(c *Incremental) int {
 	case 0, 1:
 		return SuperBlock
 	case 2, 3:
-		return FirstIBlock + e.pick(max(1, min(int(c.isize)-FirstIBlock, 12)))
+		return e.inodes(c)
 	case 4:
 		if len(c.chain) > 0 {
 			return int(c.chain[e.pick(len(c.chain))])
@@ -101,17 +145,32 @@ func (e *editor) block(c *Incremental) int {
 	return e.pick(e.dev.Blocks())
 }
 
+// inodes picks a block of inodes, most often of ones in use.
+func (e *editor) inodes(c *Incremental) int {
+	if e.pick(12) == 0 {
+		return max(int(c.isize)-1, FirstIBlock)
+	}
+	return FirstIBlock + e.pick(max(1, min(int(c.isize)-FirstIBlock, 6)))
+}
+
 // number returns something that may stand for a block or an inode.
 func (e *editor) number(c *Incremental) int {
 	switch e.pick(6) {
 	case 0:
 		return e.pick(4)
 	case 1:
-		return e.pick(c.inodes + 3)
+		if e.pick(3) == 0 {
+			return c.inodes - 1 + e.pick(3)
+		}
+		return e.pick(c.inodes + 1)
 	case 2:
 		return int(c.fsize) - 2 + e.pick(4)
 	case 3:
 		return e.pick(1 << 16)
+	case 4: // a free block
+		if s := e.dev.Block(SuperBlock)[superFree:]; e.pick(2) == 0 {
+			return int(Long(s[4*e.pick(NICFree):]))
+		}
 	}
 	return e.block(c)
 }
@@ -136,13 +195,13 @@ func (e *editor) edit(c *Incremental) string {
 		PutLong(b[min(at, BlockSize-4):], int32(v))
 		what = fmt.Sprintf("long %d of block %d is %d", at, n, v)
 	case 5: // an address in an inode
-		n = FirstIBlock + e.pick(max(1, min(int(c.isize)-FirstIBlock, 6)))
+		n = e.inodes(c)
 		copy(b[:], e.dev.Block(n))
 		i, k, v := e.pick(InodesBlock), e.pick(NAddr), e.number(c)
 		PutAddr3(b[i*InodeSize+inodeAddr+3*k:], uint32(v))
 		what = fmt.Sprintf("address %d of inode %d in block %d is %d", k, i, n, v)
 	case 6: // mode, links or size of an inode
-		n = FirstIBlock + e.pick(max(1, min(int(c.isize)-FirstIBlock, 6)))
+		n = e.inodes(c)
 		copy(b[:], e.dev.Block(n))
 		i := e.pick(InodesBlock)
 		d := b[i*InodeSize:]
@@ -173,6 +232,17 @@ func (e *editor) edit(c *Incremental) string {
 		}
 	case 10:
 		m := e.block(c)
+		if e.pick(3) == 0 && len(c.chain) > 0 { // a chain block again in the chain, or in the superblock
+			m = int(c.chain[e.pick(len(c.chain))])
+			n = int(c.chain[e.pick(len(c.chain))])
+			if e.pick(2) == 0 {
+				n = SuperBlock
+				copy(b[:], e.dev.Block(n))
+				copy(b[superNFree:superNInode], e.dev.Block(m))
+				what = fmt.Sprintf("chain block %d is in the superblock", m)
+				break
+			}
+		}
 		copy(b[:], e.dev.Block(m))
 		what = fmt.Sprintf("block %d is a copy of %d", n, m)
 	case 11:
@@ -287,6 +357,11 @@ func TestIncrementalDamage(t *testing.T) {
 			if diff := agree(c, dev); diff != "" {
 				t.Fatalf("seed %d: %s\n%q", seed, diff, trail)
 			}
+			if rng.IntN(4) == 0 {
+				if diff := same(c); diff != "" {
+					t.Fatalf("seed %d: %s\n%q", seed, diff, trail)
+				}
+			}
 			reports++
 			if !c.unread {
 				tables++
@@ -353,6 +428,124 @@ func TestIncrementalUse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Directories name each other at random: loops, several names, none.
+func TestIncrementalTree(t *testing.T) {
+	f, m := newFS(t, 100)
+	const dirs = 8
+	var block [dirs + 1]int
+	for i := range dirs {
+		if err := f.Mkdir(fmt.Sprintf("/d%d", i), Attr{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustCheck(t, f)
+	for i := range block {
+		n, err := f.Inode(RootIno + i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		block[i] = int(n.Addr[0])
+		b, off := InodeBlock(RootIno + i)
+		PutLong(m.Block(b)[off+inodeSize:], BlockSize)
+	}
+	lost, many := 0, 0
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 24))
+		dev := m.Clone()
+		c := NewIncremental(dev)
+		c.Report()
+		for range 120 {
+			b := block[rng.IntN(len(block))]
+			slot := dev.Block(b)[rng.IntN(2+dirs)*DirentSize:]
+			switch {
+			case word(slot[2:]) == '.' || rng.IntN(6) == 0:
+				putWord(slot, uint16(rng.IntN(dirs+3)))
+			case rng.IntN(3) > 0:
+				putWord(slot, 0)
+			default:
+				putDirent(slot, RootIno+rng.IntN(dirs+1), fmt.Sprintf("e%d", rng.IntN(3)))
+			}
+			c.Update(b)
+			if diff := agree(c, dev); diff != "" {
+				t.Fatalf("seed %d: %s", seed, diff)
+			}
+			lost += c.Count(Unreachable)
+			many += c.Count(SecondName)
+		}
+		if diff := same(c); diff != "" {
+			t.Fatalf("seed %d: %s", seed, diff)
+		}
+	}
+	if lost < 2000 || many < 2000 {
+		t.Errorf("only %d directories were unreachable, %d had second names", lost, many)
+	}
+}
+
+// What the tables do not hold is left to full checks: one block in more than a
+// thousand places, and more names in a directory than are compared.
+func TestIncrementalTooMany(t *testing.T) {
+	t.Run("visits", func(t *testing.T) {
+		m := NewMem(4000)
+		f, err := Mkfs(m, MkfsOptions{Time: testTime, Inodes: 1200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustCheck(t, f)
+		c := NewIncremental(m)
+		for i := range maxVisits + 1 {
+			b, off := InodeBlock(10 + i)
+			d := m.Block(b)[off:]
+			putWord(d[inodeMode:], ModeRegular)
+			PutAddr3(d[inodeAddr+3*NDirect:], 3999)
+			c.Update(b)
+			if i%100 != 99 && i < maxVisits-2 {
+				continue
+			}
+			if diff := agree(c, m); diff != "" {
+				t.Fatalf("%d visits: %s", i+1, diff)
+			}
+			if c.unread != (i >= maxVisits) {
+				t.Fatalf("%d visits: from the tables %v", i+1, !c.unread)
+			}
+		}
+		b, off := InodeBlock(500)
+		clear(m.Block(b)[off:][:InodeSize])
+		if diff := agree(c, m); diff != "" || c.unread {
+			t.Fatalf("one less: from the tables %v, %s", !c.unread, diff)
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		f, m := newFS(t, 2600)
+		entries := make([]byte, (maxNames+2)*DirentSize)
+		for i := range maxNames + 2 {
+			putDirent(entries[i*DirentSize:], RootIno, fmt.Sprint(min(i, maxNames)))
+		}
+		putDirent(entries, RootIno, "none")
+		if err := f.WriteFile("/d", entries, Attr{}); err != nil {
+			t.Fatal(err)
+		}
+		mustCheck(t, f)
+		c := NewIncremental(m)
+		st, err := f.Lookup("/d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, off := InodeBlock(st.Ino)
+		d := m.Block(b)[off:]
+		putWord(d, ModeDir)
+		for _, n := range []int{maxNames - 1, maxNames, maxNames + 1, maxNames + 2, maxNames} {
+			PutLong(d[inodeSize:], int32(n*DirentSize))
+			c.Update(b)
+			if diff := agree(c, m); diff != "" {
+				t.Fatalf("%d names: %s", n, diff)
+			}
+			if c.unread != (n > maxNames) {
+				t.Fatalf("%d names: from the tables %v", n, !c.unread)
+			}
+		}
+	})
 }
 
 // A clone and its original go their own ways.
