@@ -124,7 +124,8 @@ type recovered struct {
 // Replay is what recovery took from one transaction.
 type Replay struct {
 	Transaction uint64
-	Blocks      []int // of which the journal had an image, in the journal's order
+	Blocks      []int  // of which the journal had an image, in the journal's order
+	Written     []bool // for each: the image did not have it yet, or not as it is now
 }
 
 // lookThrough puts a journal over an image in memory. It writes nothing. A journal
@@ -187,6 +188,12 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 		r.report.Uncommitted = p.newest
 	}
 	r.writes = slices.Collect(image.Diff(r.store))
+	for i := range r.replayed {
+		for _, n := range r.replayed[i].Blocks {
+			_, written := slices.BinarySearch(r.writes, n)
+			r.replayed[i].Written = append(r.replayed[i].Written, written)
+		}
+	}
 	r.report.Blocks = len(r.writes)
 	return r, nil
 }

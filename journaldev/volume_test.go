@@ -114,6 +114,17 @@ func TestVolumeOnFiles(t *testing.T) {
 			if n := v.Recovery().Count; len(v.Replayed()) != n || n > 0 && !slices.Contains(v.Replayed()[0].Blocks, 300) {
 				t.Errorf("%d transactions recovered: %v", n, v.Replayed())
 			}
+			written := 0
+			for _, r := range v.Replayed() {
+				for _, w := range r.Written {
+					if w {
+						written++
+					}
+				}
+			}
+			if written != v.Recovery().Blocks { // one transaction: no block twice
+				t.Errorf("%d blocks written, %v", written, v.Recovery())
+			}
 			if v.Recovery().Damaged != 0 || v.Recovery().Changed {
 				t.Errorf("recovery says %v", v.Recovery())
 			}

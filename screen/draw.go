@@ -170,7 +170,7 @@ func (p painter) processor(r rect, c Processor, titled bool) {
 	x := r.x + 1
 	for i, name := range []string{"kernel", "super", "user"} {
 		lamp, style := '○', dim
-		if c.Power != PowerOff && c.Mode() == []int{0, 1, 3}[i] {
+		if c.Power.on() && c.Mode() == []int{0, 1, 3}[i] {
 			lamp, style = '●', bold
 		}
 		p.s.SetContent(x, r.y, lamp, nil, style)
@@ -179,7 +179,7 @@ func (p painter) processor(r rect, c Processor, titled bool) {
 	x += 1 + p.text(x, r.y, r.x+r.w-x, plain, fmt.Sprintf(" pri %d ", c.Priority()))
 	for i, name := range "TNZVC" {
 		style := dim
-		if c.PSW>>(4-i)&1 != 0 {
+		if c.v(c.PSW)>>(4-i)&1 != 0 {
 			style = bar
 		}
 		if x < r.x+r.w {
@@ -202,7 +202,7 @@ func (p painter) processor(r rect, c Processor, titled bool) {
 
 // v is a value as the lights show it.
 func (c Processor) v(x uint16) uint16 {
-	if c.Power == PowerOff {
+	if !c.Power.on() {
 		return 0
 	}
 	return x
@@ -630,7 +630,11 @@ func (p painter) recovery(r rect, v *Recovery) {
 		}
 	}
 	line(0, plain, v.Text)
-	line(2, bold, fmt.Sprintf("transaction %d  block %d  %s", v.Transaction, v.Block, kindLook[v.Kind].name))
+	what := "was there already"
+	if v.Written {
+		what = "brought home"
+	}
+	line(2, bold, fmt.Sprintf("transaction %d  block %d  %s: %s", v.Transaction, v.Block, kindLook[v.Kind].name, what))
 	w := in.w - 2
 	for i := range w {
 		c, style := tcell.RuneHLine, dim
@@ -639,7 +643,7 @@ func (p painter) recovery(r rect, v *Recovery) {
 		}
 		p.s.SetContent(in.x+1+i, in.y+3, c, nil, style)
 	}
-	line(4, plain, fmt.Sprintf("%d of %d blocks brought home", v.Done, v.Total))
+	line(4, plain, fmt.Sprintf("%d of %d blocks of the journal", v.Done, v.Total))
 	line(5, dim, "any key goes on")
 }
 

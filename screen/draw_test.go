@@ -447,9 +447,9 @@ func TestDialogAndNotes(t *testing.T) {
 func TestRecoveryBox(t *testing.T) {
 	s := simulation(t, 100, 30)
 	m := testModel(1, 4872)
-	m.Recovery = &Recovery{Drive: "rk0", Transaction: 41, Block: 1234, Kind: KindInodes, Done: 17, Total: 34, Text: "recovered transactions 41 to 42 (34 blocks)"}
+	m.Recovery = &Recovery{Drive: "rk0", Transaction: 41, Block: 1234, Kind: KindInodes, Written: true, Done: 17, Total: 34, Text: "recovered transactions 41 to 42 (34 blocks)"}
 	still(s, m).draw()
-	for _, want := range []string{" recovery of rk0 ", "recovered transactions 41 to 42 (34 blocks)", "transaction 41  block 1234  inodes", "17 of 34 blocks brought home", "any key goes on"} {
+	for _, want := range []string{" recovery of rk0 ", "recovered transactions 41 to 42 (34 blocks)", "transaction 41  block 1234  inodes: brought home", "17 of 34 blocks of the journal", "any key goes on"} {
 		find(t, s, want)
 	}
 	x, y := find(t, s, "transaction 41")

@@ -55,6 +55,9 @@ const (
 	Recovering
 )
 
+// on says whether the lights are lit.
+func (p Power) on() bool { return p != PowerOff && p != Recovering }
+
 // Processor is what the lights show.
 type Processor struct {
 	Name    string // "PDP-11/70, 2048 KB"
@@ -103,6 +106,7 @@ type Recovery struct {
 	Drive       string
 	Transaction uint64
 	Block       int
+	Written     bool // the image did not have it yet
 	Kind        Kind
 	Done, Total int
 	Text        string // what the journal had to say

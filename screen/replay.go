@@ -13,33 +13,39 @@ const (
 	// replayTime is the longest time that a recovery is shown, and endTime how long
 	// its end.
 	replayTime = 4 * time.Second
+	quickTime  = time.Second // likewise, when all blocks were home already
 	endTime    = 1500 * time.Millisecond
 )
 
-// step is a block that recovery brought home.
+// step is a block that recovery took from the journal.
 type step struct {
 	drive       string
 	transaction uint64
 	block       int
+	written     bool // it was not home yet
 }
 
 // replay is a recovery that is shown. over is closed when it was.
 type replay struct {
 	steps []step
 	texts map[string]string
-	start time.Time // zero until it is first shown
+	long  time.Duration // that showing the steps may take
+	start time.Time     // zero until it is first shown
 	over  chan struct{}
 	once  sync.Once
 }
 
 // newReplay returns a recovery of drives, to be shown.
 func newReplay(of []Recovered) *replay {
-	r := &replay{texts: map[string]string{}, over: make(chan struct{})}
+	r := &replay{texts: map[string]string{}, long: quickTime, over: make(chan struct{})}
 	for _, o := range of {
 		r.texts[o.Drive] = o.Text
 		for _, t := range o.Replayed {
-			for _, n := range t.Blocks {
-				r.steps = append(r.steps, step{o.Drive, t.Transaction, n})
+			for i, n := range t.Blocks {
+				r.steps = append(r.steps, step{o.Drive, t.Transaction, n, t.Written[i]})
+				if t.Written[i] {
+					r.long = replayTime
+				}
 			}
 		}
 	}
@@ -55,13 +61,13 @@ type Recovered struct {
 
 func (r *replay) end() { r.once.Do(func() { close(r.over) }) }
 
-// overlay marks the blocks that were brought home, and those to come, on the drives,
-// and returns what is being done. It ends the replay when all was shown.
+// overlay marks the blocks that were brought home or were there already, and those to
+// come, on the drives, and returns what is being done. It ends the replay when all was shown.
 func (r *replay) overlay(drives []Drive, now time.Time) *Recovery {
 	if r.start.IsZero() {
 		r.start = now
 	}
-	each := min(stepTime, replayTime/time.Duration(max(len(r.steps), 1)))
+	each := min(stepTime, r.long/time.Duration(max(len(r.steps), 1)))
 	passed := now.Sub(r.start)
 	done := len(r.steps)
 	if each > 0 {
@@ -90,13 +96,17 @@ func (r *replay) overlay(drives []Drive, now time.Time) *Recovery {
 		if done-i <= 4 || done == len(r.steps) {
 			age = 0
 		}
-		mark(r.steps[i], ActHome, uint8(age))
+		act := ActHome
+		if !r.steps[i].written {
+			act = ActRead
+		}
+		mark(r.steps[i], act, uint8(age))
 	}
 	if len(r.steps) == 0 {
 		return nil
 	}
 	s := r.steps[max(done-1, 0)]
-	v := &Recovery{Drive: s.drive, Transaction: s.transaction, Block: s.block, Done: done, Total: len(r.steps), Text: r.texts[s.drive]}
+	v := &Recovery{Drive: s.drive, Transaction: s.transaction, Block: s.block, Written: s.written, Done: done, Total: len(r.steps), Text: r.texts[s.drive]}
 	if d := byName[s.drive]; d != nil && s.block < len(d.Blocks) {
 		v.Kind = d.Blocks[s.block].Kind
 	}

@@ -131,6 +131,12 @@ func (s *Sampler) SetSources(sources []Source) {
 		n.blocks = make([]Block, o.Pack.Blocks())
 		n.volume, _ = o.Pack.(*journaldev.Volume)
 		n.need = n.volume == nil
+		for i := range n.ages {
+			n.ages[i] = 255
+		}
+		if n.volume != nil {
+			n.status = n.volume.Status() // what it has done is done
+		}
 		s.sources = append(s.sources, n)
 	}
 }

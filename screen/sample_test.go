@@ -183,7 +183,7 @@ func TestCounter(t *testing.T) {
 // TestReplay shows a recovery: first the blocks are in the journal, one by one they
 // come home; a key skips it.
 func TestReplay(t *testing.T) {
-	rec := []Recovered{{"rk0", "recovered", []journaldev.Replay{{Transaction: 7, Blocks: []int{5, 9}}, {Transaction: 8, Blocks: []int{9, 4}}}}}
+	rec := []Recovered{{"rk0", "recovered", []journaldev.Replay{{Transaction: 7, Blocks: []int{5, 9}, Written: []bool{true, true}}, {Transaction: 8, Blocks: []int{9, 4}, Written: []bool{true, false}}}}}
 	r := newReplay(rec)
 	now := time.Now()
 	acts := func() (a []Act) {
@@ -197,8 +197,8 @@ func TestReplay(t *testing.T) {
 		}
 		return a
 	}
-	j, h := ActJournaled, ActHome
-	for i, want := range [][]Act{{j, j, j}, {h, j, j}, {h, h, j}, {h, h, j}, {h, h, h}, {h, h, h}} {
+	j, h, r0 := ActJournaled, ActHome, ActRead // the last was home already
+	for i, want := range [][]Act{{j, j, j}, {h, j, j}, {h, h, j}, {h, h, j}, {h, h, r0}, {h, h, r0}} {
 		got := acts()
 		// Block 9 comes home twice: once for each transaction.
 		if i == 2 {
@@ -222,7 +222,7 @@ func TestReplay(t *testing.T) {
 	x := Open(s, nil)
 	defer x.Close()
 	over := make(chan struct{})
-	many := Recovered{Drive: "rk0", Replayed: []journaldev.Replay{{Transaction: 1, Blocks: make([]int, 1000)}}}
+	many := Recovered{Drive: "rk0", Replayed: []journaldev.Replay{{Transaction: 1, Blocks: make([]int, 1000), Written: make([]bool, 1000)}}}
 	go func() {
 		x.Replay([]Recovered{{Drive: "rk0"}}) // nothing to show
 		x.Replay([]Recovered{many})
