@@ -78,16 +78,6 @@ func setTiming(m *machine.Machine, how int) {
 	m.RP.SetTiming(u)
 }
 
-// part is a file system on a pack.
-type part struct {
-	*block.Store
-	first, n int
-}
-
-func (p part) Blocks() int                      { return p.n }
-func (p part) ReadBlock(n int, b []byte) error  { return p.Store.ReadBlock(p.first+n, b) }
-func (p part) WriteBlock(n int, b []byte) error { return p.Store.WriteBlock(p.first+n, b) }
-
 // campaign takes captures of a running guest at random instants.
 type campaign struct {
 	t       *testing.T
@@ -141,7 +131,7 @@ func (c *campaign) capture(within uint64) *Point {
 // check returns what is wrong with the volumes of a commit point.
 func (c *campaign) check(p *Point) (wrong []string) {
 	for _, v := range p.Volumes {
-		if r := c.checker.Check(part{p.Packs[v.Drive], v.First, v.Blocks}); !r.Clean() {
+		if r := c.checker.Check(fs.Region{Device: p.Packs[v.Drive], Start: v.First, N: v.Blocks}); !r.Clean() {
 			for _, problem := range r.Problems {
 				wrong = append(wrong, fmt.Sprintf("%v: %v", v.Drive, problem))
 			}

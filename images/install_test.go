@@ -82,7 +82,7 @@ func drives(t *testing.T, s *Set) *Drives {
 func clean(t *testing.T, d *Drives) {
 	t.Helper()
 	for _, v := range d.Set.volumes {
-		for _, p := range fs.Check(region{d.Disks[v.unit], v.offset, v.blocks}).Problems {
+		for _, p := range fs.Check(fs.Region{Device: d.Disks[v.unit], Start: v.offset, N: v.blocks}).Problems {
 			t.Errorf("%s: %v", v.node, p)
 		}
 	}

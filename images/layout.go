@@ -244,7 +244,7 @@ func (s *Set) build(src *Tree, packs []fs.Device, boot []byte, extra []file, now
 			Inodes: inodes, Time: now, Root: dirAttr(v.dir, now),
 			Name: label(path.Base(v.dir)), Pack: label(v.node),
 		}
-		f, err := fs.Mkfs(region{packs[v.unit], v.offset, v.blocks}, o)
+		f, err := fs.Mkfs(fs.Region{Device: packs[v.unit], Start: v.offset, N: v.blocks}, o)
 		if err != nil {
 			return nil, fmt.Errorf("%s for %s: %w", v.node, v.dir, err)
 		}

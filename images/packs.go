@@ -71,7 +71,7 @@ type Mount struct {
 // it, and what that mounts.
 func (d *Drives) Tree() (*Tree, []Mount, error) {
 	v := d.Set.volumes[0]
-	root, err := v7fs.Open(region{d.Disks[0], v.offset, v.blocks})
+	root, err := v7fs.Open(v7fs.Region{Device: d.Disks[0], Start: v.offset, N: v.blocks})
 	if err != nil {
 		return nil, nil, fmt.Errorf("the root on %s: %w", v.node, err)
 	}
@@ -121,27 +121,27 @@ func (d *Drives) mounts(t *Tree) ([]Mount, error) {
 }
 
 // region returns what the driver's minor device number stands for.
-func (d *Drives) region(minor int) (region, bool) {
-	unit, part := minor, region{blocks: d.Set.Kind.Blocks}
+func (d *Drives) region(minor int) (v7fs.Region, bool) {
+	unit, part := minor, v7fs.Region{N: d.Set.Kind.Blocks}
 	if d.Set.Name == "rp" {
 		unit = minor >> 3
 		switch minor & 7 { // the table in V7's rp driver
 		case 0:
-			part.blocks = 81000
+			part.N = 81000
 		case 1:
-			part.blocks = 5000
+			part.N = 5000
 		case 2:
-			part.offset, part.blocks = 25*200, 2000
+			part.Start, part.N = 25*200, 2000
 		case 3:
-			part.offset, part.blocks = 35*200, 74000
+			part.Start, part.N = 35*200, 74000
 		default:
-			return region{}, false
+			return v7fs.Region{}, false
 		}
 	}
 	if unit >= len(d.Disks) || d.Disks[unit] == nil {
-		return region{}, false
+		return v7fs.Region{}, false
 	}
-	part.dev = d.Disks[unit]
+	part.Device = d.Disks[unit]
 	return part, true
 }
 

@@ -10,33 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"v7em/block"
 	"v7em/unix/fs"
 )
-
-// region is part of a pack: what a driver's partition table calls a drive of its
-// own.
-type region struct {
-	dev    fs.Device
-	offset int
-	blocks int
-}
-
-func (r region) Blocks() int { return r.blocks }
-
-func (r region) ReadBlock(n int, p []byte) error {
-	if n < 0 || n >= r.blocks {
-		return &block.RangeError{Block: n, Blocks: r.blocks}
-	}
-	return r.dev.ReadBlock(r.offset+n, p)
-}
-
-func (r region) WriteBlock(n int, p []byte) error {
-	if n < 0 || n >= r.blocks {
-		return &block.RangeError{Block: n, Blocks: r.blocks}
-	}
-	return r.dev.WriteBlock(r.offset+n, p)
-}
 
 // Tree is a V7 file tree over several file systems, joined at directories as
 // V7's mount does it. Paths are absolute. "." and ".." count by name, so a path

@@ -65,24 +65,12 @@ func NoLayout(*block.Store) Layout { return Layout{} }
 // systemSize returns the number of blocks of the V7 file system that starts at the
 // block, 0 if there is none.
 func systemSize(s *block.Store, start int) int {
-	f, err := fs.Open(part{s, start})
+	f, err := fs.Open(fs.Region{Device: s, Start: start, N: s.Blocks() - start})
 	if err != nil {
 		return 0
 	}
 	return int(f.Super().FSize)
 }
-
-// part is the rest of a store from a block on.
-type part struct {
-	*block.Store
-	start int
-}
-
-func (p part) Blocks() int { return p.Store.Blocks() - p.start }
-
-func (p part) ReadBlock(n int, b []byte) error { return p.Store.ReadBlock(p.start+n, b) }
-
-func (p part) WriteBlock(n int, b []byte) error { return p.Store.WriteBlock(p.start+n, b) }
 
 // Use is what a block is used for. Where two claim a block, as on a damaged file
 // system, the greater counts.

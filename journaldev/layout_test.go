@@ -14,7 +14,7 @@ func TestDetect(t *testing.T) {
 	mk := func(blocks int, systems ...[2]int) *block.Store {
 		s := block.NewStore(blocks)
 		for _, x := range systems {
-			f, err := fs.Mkfs(part{s, x[0]}, fs.MkfsOptions{Blocks: x[1]})
+			f, err := fs.Mkfs(fs.Region{Device: s, Start: x[0], N: s.Blocks() - x[0]}, fs.MkfsOptions{Blocks: x[1]})
 			if err == nil {
 				err = f.Sync()
 			}
@@ -55,7 +55,7 @@ func TestDetect(t *testing.T) {
 func TestSurvey(t *testing.T) {
 	for _, start := range []int{0, 70} {
 		s := block.NewStore(1200 + start)
-		dev := part{s, start}
+		dev := fs.Region{Device: s, Start: start, N: s.Blocks() - start}
 		f, err := fs.Mkfs(dev, fs.MkfsOptions{Blocks: 1150})
 		if err != nil {
 			t.Fatal(err)

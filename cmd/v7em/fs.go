@@ -96,43 +96,16 @@ func journaled(image string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// packRegion is a region of a pack in memory. It ends where the pack does unless it
-// is given a length; what is past the pack's end then reads as zeros.
-type packRegion struct {
-	pack           v7fs.Device
-	offset, blocks int
-}
-
 // in returns the region in the pack of an image.
-func (r *fsRegion) in(image string, pack v7fs.Device) (packRegion, error) {
+func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 	blocks := r.blocks
 	if blocks == 0 {
 		blocks = pack.Blocks() - r.offset
 	}
 	if blocks <= 0 {
-		return packRegion{}, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, pack.Blocks(), block.Size, r.offset)
+		return nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, pack.Blocks(), block.Size, r.offset)
 	}
-	return packRegion{pack, r.offset, blocks}, nil
-}
-
-func (p packRegion) Blocks() int { return p.blocks }
-
-func (p packRegion) ReadBlock(n int, buf []byte) error {
-	if n < 0 || n >= p.blocks {
-		return &block.RangeError{Block: n, Blocks: p.blocks}
-	}
-	if p.offset+n >= p.pack.Blocks() {
-		clear(buf[:block.Size])
-		return nil
-	}
-	return p.pack.ReadBlock(p.offset+n, buf)
-}
-
-func (p packRegion) WriteBlock(n int, buf []byte) error {
-	if n < 0 || n >= p.blocks {
-		return &block.RangeError{Block: n, Blocks: p.blocks}
-	}
-	return p.pack.WriteBlock(p.offset+n, buf)
+	return v7fs.Region{Device: pack, Start: r.offset, N: blocks}, nil
 }
 
 // look opens the region for reading, through the journal if the image has one. It

@@ -122,7 +122,7 @@ func TestFsCommits(t *testing.T) {
 				t.Fatalf("after %d events, losing %v: neither the old pack nor the new one", disk.At(), l)
 			}
 			seen[last]++
-			if rep := (&v7fs.Checker{}).Check(packRegion{s, 0, s.Blocks()}); !rep.Clean() {
+			if rep := (&v7fs.Checker{}).Check(s); !rep.Clean() {
 				t.Fatalf("after %d events, losing %v: %v", disk.At(), l, rep.Problems)
 			}
 		}

@@ -526,8 +526,8 @@ func Volumes(t testing.TB, d *images.Drives) []Volume {
 	if d.Set.Name == "rp" {
 		// Drives 1 and 3 of V7's rp driver.
 		return []Volume{
-			{"/dev/rp0", "/", part{d.Disks[0], 0, 5000}},
-			{"/dev/rp3", "/usr", part{d.Disks[0], 7000, 74000}},
+			{"/dev/rp0", "/", fs.Region{Device: d.Disks[0], N: 5000}},
+			{"/dev/rp3", "/usr", fs.Region{Device: d.Disks[0], Start: 7000, N: 74000}},
 		}
 	}
 	list := []Volume{{"/dev/rk0", "/", d.Disks[0]}}
@@ -537,13 +537,3 @@ func Volumes(t testing.TB, d *images.Drives) []Volume {
 	}
 	return list
 }
-
-// part is a part of a pack.
-type part struct {
-	disk         rk.Disk
-	from, blocks int
-}
-
-func (p part) Blocks() int                      { return p.blocks }
-func (p part) ReadBlock(n int, b []byte) error  { return p.disk.ReadBlock(p.from+n, b) }
-func (p part) WriteBlock(n int, b []byte) error { return p.disk.WriteBlock(p.from+n, b) }

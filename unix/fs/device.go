@@ -169,6 +169,32 @@ func (h *HostFile) Sync() error { return h.f.Sync() }
 // Close closes the host file; it does not sync.
 func (h *HostFile) Close() error { return h.f.Close() }
 
+// Region is a Device over N blocks of another one, from its block Start on. A block
+// past the other's end is an error of that one.
+type Region struct {
+	Device
+	Start, N int
+}
+
+// Blocks implements Device.
+func (r Region) Blocks() int { return r.N }
+
+// ReadBlock implements Device.
+func (r Region) ReadBlock(n int, p []byte) error {
+	if n < 0 || n >= r.N {
+		return rangeErr("read", n, r.N)
+	}
+	return r.Device.ReadBlock(r.Start+n, p)
+}
+
+// WriteBlock implements Device.
+func (r Region) WriteBlock(n int, p []byte) error {
+	if n < 0 || n >= r.N {
+		return rangeErr("write", n, r.N)
+	}
+	return r.Device.WriteBlock(r.Start+n, p)
+}
+
 // Cache is a Device that holds every block written until Flush, and every
 // block read. An operation that fails half-way can so be given up without a
 // trace in the device below.

@@ -110,7 +110,7 @@ func newFake(tb testing.TB) *fake {
 	}
 
 	f.pack = block.NewStore(rkBlocks)
-	v, err := fs.Mkfs(&volume{f.pack, 0, fakeSwplo}, fs.MkfsOptions{Time: fs.UnixTime(f.now - 1000)})
+	v, err := fs.Mkfs(fs.Region{Device: f.pack, N: fakeSwplo}, fs.MkfsOptions{Time: fs.UnixTime(f.now - 1000)})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func (f *fake) lists() {
 // inode takes an inode of the root into memory.
 func (f *fake) inode(tb testing.TB, slot int, dev uint16, number, count int) {
 	tb.Helper()
-	v, err := fs.Open(&volume{f.pack, 0, fakeSwplo})
+	v, err := fs.Open(fs.Region{Device: f.pack, N: fakeSwplo})
 	if err != nil {
 		tb.Fatal(err)
 	}

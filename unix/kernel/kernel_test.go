@@ -47,7 +47,7 @@ func TestNewRefuses(t *testing.T) {
 func TestFind(t *testing.T) {
 	f := newFake(t)
 	other, _ := fakeFile(t, func(f *aout.File) { f.Text[5000] ^= 1 })
-	pack := &volume{f.pack, 0, fakeSwplo}
+	pack := fs.Region{Device: f.pack, N: fakeSwplo}
 	put := func(name string, data []byte) {
 		v, err := fs.Open(pack)
 		if err != nil {
@@ -522,7 +522,7 @@ func TestStateOfSuper(t *testing.T) {
 
 func TestStateOfOrphans(t *testing.T) {
 	f := newFake(t)
-	dev := &volume{f.pack, 0, fakeSwplo}
+	dev := fs.Region{Device: f.pack, N: fakeSwplo}
 	v, err := fs.Open(dev)
 	if err != nil {
 		t.Fatal(err)
@@ -564,14 +564,14 @@ func TestStateOfOrphans(t *testing.T) {
 	n.Nlink = 0
 	f.putInode(4, 0, st.Ino, 1, iChg, n)
 
-	if r := fs.Check(&volume{f.state(t, Drive{RK, 0}, f.pack, AllParts&^Orphans), 0, fakeSwplo}); r.Clean() || !r.Has(fs.Orphan) {
+	if r := fs.Check(fs.Region{Device: f.state(t, Drive{RK, 0}, f.pack, AllParts&^Orphans), N: fakeSwplo}); r.Clean() || !r.Has(fs.Orphan) {
 		t.Errorf("without that part: %v", r.Problems)
 	}
 	s := f.state(t, Drive{RK, 0}, f.pack, AllParts)
-	if r := fs.Check(&volume{s, 0, fakeSwplo}); !r.Clean() {
+	if r := fs.Check(fs.Region{Device: s, N: fakeSwplo}); !r.Clean() {
 		t.Errorf("problems: %v", r.Problems)
 	}
-	o, err := fs.Open(&volume{s, 0, fakeSwplo})
+	o, err := fs.Open(fs.Region{Device: s, N: fakeSwplo})
 	if err != nil {
 		t.Fatal(err)
 	}

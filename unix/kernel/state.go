@@ -51,7 +51,7 @@ func (v *View) State(d Drive, pack *block.Store, parts Parts) (*block.Store, err
 		if m.Drive != d || m.ReadOnly {
 			continue
 		}
-		vol := &volume{s, m.First, m.Blocks}
+		vol := fs.Region{Device: s, Start: m.First, N: m.Blocks}
 		var err error
 		if parts&Inodes != 0 {
 			err = v.putInodes(m, vol)
@@ -67,28 +67,6 @@ func (v *View) State(d Drive, pack *block.Store, parts Parts) (*block.Store, err
 		}
 	}
 	return s, nil
-}
-
-// volume is a file system on a pack.
-type volume struct {
-	pack          *block.Store
-	first, blocks int
-}
-
-func (d *volume) Blocks() int { return d.blocks }
-
-func (d *volume) ReadBlock(n int, p []byte) error {
-	if n < 0 || n >= d.blocks {
-		return &block.RangeError{Block: n, Blocks: d.blocks}
-	}
-	return d.pack.ReadBlock(d.first+n, p)
-}
-
-func (d *volume) WriteBlock(n int, p []byte) error {
-	if n < 0 || n >= d.blocks {
-		return &block.RangeError{Block: n, Blocks: d.blocks}
-	}
-	return d.pack.WriteBlock(d.first+n, p)
 }
 
 // atRest checks what must be so at a settled instant.
@@ -161,7 +139,7 @@ func (v *View) putBuffers(d Drive, s *block.Store, parts Parts) error {
 
 // putInodes writes the inodes that have changed into the blocks that hold them.
 // Only the times that a flag stands for are new.
-func (v *View) putInodes(m *mount, vol *volume) error {
+func (v *View) putInodes(m *mount, vol fs.Region) error {
 	var raw [fs.BlockSize]byte
 	for i := range v.inodes {
 		n := &v.inodes[i]
@@ -194,7 +172,7 @@ func (v *View) putInodes(m *mount, vol *volume) error {
 }
 
 // putSuper writes a superblock, stamped, if it says something new.
-func (v *View) putSuper(m *mount, vol *volume) error {
+func (v *View) putSuper(m *mount, vol fs.Region) error {
 	var raw, old [fs.BlockSize]byte
 	(&reader{g: v.g}).bytes(m.super, raw[:])
 	if err := vol.ReadBlock(fs.SuperBlock, old[:]); err != nil {
@@ -213,7 +191,7 @@ func (v *View) putSuper(m *mount, vol *volume) error {
 }
 
 // freeOrphans frees the files that have no links left but are open.
-func (v *View) freeOrphans(m *mount, vol *volume) error {
+func (v *View) freeOrphans(m *mount, vol fs.Region) error {
 	var f *fs.FS
 	for i := range v.inodes {
 		n := &v.inodes[i]
