@@ -127,7 +127,8 @@ type pack struct {
 	err  *Error // the last one
 }
 
-// packs are those of a controller, with what all controllers do to them.
+// packs are those of a controller, with what all controllers do to them. It is
+// embedded in them: its exported methods are theirs.
 type packs struct {
 	name   string // of the drives, without the digit
 	blocks int    // a pack's
@@ -138,8 +139,9 @@ type packs struct {
 	words [sectorWords]uint16
 }
 
-// attach mounts d on a drive.
-func (p *packs) attach(unit int, d Disk) error {
+// Attach mounts a pack on drive unit, 0 to 7. It must have as many blocks as the
+// drives take, RK05Blocks or RP03Blocks.
+func (p *packs) Attach(unit int, d Disk) error {
 	if unit < 0 || unit >= Drives {
 		return fmt.Errorf("%s%d: there are only drives 0 to %d", p.name, unit, Drives-1)
 	}
@@ -153,8 +155,9 @@ func (p *packs) attach(unit int, d Disk) error {
 	return nil
 }
 
-// detach takes the disk off a drive and returns it, nil if there was none.
-func (p *packs) detach(unit int) Disk {
+// Detach takes the pack off a drive and returns it, nil if there was none. A
+// transfer that is under way to it fails.
+func (p *packs) Detach(unit int) Disk {
 	if unit < 0 || unit >= Drives {
 		return nil
 	}
@@ -163,16 +166,17 @@ func (p *packs) detach(unit int) Disk {
 	return d
 }
 
-// disk returns the disk on a drive, or nil.
-func (p *packs) disk(unit int) Disk {
+// Disk returns the pack on a drive, or nil.
+func (p *packs) Disk(unit int) Disk {
 	if unit < 0 || unit >= Drives {
 		return nil
 	}
 	return p.all[unit].disk
 }
 
-// lastError returns the last error that a drive's disk gave, or nil.
-func (p *packs) lastError(unit int) error {
+// LastError returns the last error, an *Error, that the pack on a drive gave, or
+// nil.
+func (p *packs) LastError(unit int) error {
 	if unit < 0 || unit >= Drives || p.all[unit].err == nil {
 		return nil
 	}

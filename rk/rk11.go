@@ -106,8 +106,8 @@ const (
 // RK11 is an RK11-D controller with eight RK05 drives: registers at 0777400 to
 // 0777416, interrupts at BR5 through vector 0220.
 type RK11 struct {
+	packs
 	bus   *unibus.Bus
-	packs packs
 	state RK11State
 }
 
@@ -146,25 +146,15 @@ func NewRK11(b *unibus.Bus) *RK11 {
 	return r
 }
 
-// Attach mounts a pack of RK05Blocks blocks on drive unit, 0 to 7.
+// Attach mounts a pack of RK05Blocks blocks on drive unit, 0 to 7. It takes the
+// write lock off.
 func (r *RK11) Attach(unit int, d Disk) error {
-	if err := r.packs.attach(unit, d); err != nil {
+	if err := r.packs.Attach(unit, d); err != nil {
 		return err
 	}
 	r.state.Drives[unit].WriteLock = false
 	return nil
 }
-
-// Detach takes the pack off a drive and returns it, nil if there was none. A
-// transfer that is under way to it fails.
-func (r *RK11) Detach(unit int) Disk { return r.packs.detach(unit) }
-
-// Disk returns the pack on a drive, or nil.
-func (r *RK11) Disk(unit int) Disk { return r.packs.disk(unit) }
-
-// LastError returns the last error, an *Error, that the pack on a drive gave, or
-// nil.
-func (r *RK11) LastError(unit int) error { return r.packs.lastError(unit) }
 
 // Drive returns a copy of the state of drive unit, 0 to 7.
 func (r *RK11) Drive(unit int) RK05State { return r.state.Drives[unit] }
@@ -218,7 +208,7 @@ func (r *RK11) rkds() uint16 {
 		return v
 	}
 	v |= RKDSRK05
-	disk := r.packs.all[unit].disk
+	disk := r.all[unit].disk
 	if disk == nil {
 		return v
 	}
@@ -364,7 +354,7 @@ func (r *RK11) start() {
 // refuse returns the errors for which the function is not even begun.
 func (r *RK11) refuse(unit int, d *RK05State) (e uint16) {
 	s := &r.state
-	disk := r.packs.all[unit].disk
+	disk := r.all[unit].disk
 	switch {
 	case d.Missing:
 		return RKERNXD
@@ -459,7 +449,7 @@ func (r *RK11) transfer() uint16 {
 	s := &r.state
 	unit := s.selected()
 	cylinder, surface, sector := s.address()
-	if r.packs.all[unit].disk == nil || cylinder >= rkCylinders || sector >= rkSectors {
+	if r.all[unit].disk == nil || cylinder >= rkCylinders || sector >= rkSectors {
 		return RKERDRE // the pack was taken off meanwhile
 	}
 	t := transfer{
@@ -476,7 +466,7 @@ func (r *RK11) transfer() uint16 {
 	case rkWrite:
 		t.op = opWrite
 		bits = RKERDRE
-		if s.Drives[unit].WriteLock || r.packs.all[unit].disk.ReadOnly() {
+		if s.Drives[unit].WriteLock || r.all[unit].disk.ReadOnly() {
 			return RKERWLO
 		}
 	case rkWriteCheck:
@@ -490,7 +480,7 @@ func (r *RK11) transfer() uint16 {
 	default:
 		return RKERDRE
 	}
-	res := r.packs.run(r.bus.Memory(), t, &s.Drives[unit].Stats)
+	res := r.run(r.bus.Memory(), t, &s.Drives[unit].Stats)
 
 	s.RKWC += uint16(res.words)
 	if !t.inhibit {

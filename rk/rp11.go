@@ -124,8 +124,8 @@ const (
 // 0776736, interrupts at BR5 through vector 0254. Header operations and the
 // 18-bit mode, which only formatters and the PDP-10 use, give errors.
 type RP11 struct {
+	packs
 	bus   *unibus.Bus
-	packs packs
 	state RP11State
 }
 
@@ -161,20 +161,6 @@ func NewRP11(b *unibus.Bus) *RP11 {
 	b.Add(unibus.SlotRP11, r, rpAddr, rpAddr+offSILO)
 	return r
 }
-
-// Attach mounts a pack of RP03Blocks blocks on drive unit, 0 to 7.
-func (r *RP11) Attach(unit int, d Disk) error { return r.packs.attach(unit, d) }
-
-// Detach takes the pack off a drive and returns it, nil if there was none. A
-// transfer that is under way to it fails.
-func (r *RP11) Detach(unit int) Disk { return r.packs.detach(unit) }
-
-// Disk returns the pack on a drive, or nil.
-func (r *RP11) Disk(unit int) Disk { return r.packs.disk(unit) }
-
-// LastError returns the last error, an *Error, that the pack on a drive gave, or
-// nil.
-func (r *RP11) LastError(unit int) error { return r.packs.lastError(unit) }
 
 // Drive returns a copy of the state of drive unit, 0 to 7.
 func (r *RP11) Drive(unit int) RP03State { return r.state.Drives[unit] }
@@ -223,7 +209,7 @@ func (r *RP11) rpds() uint16 {
 	if r.state.NoHeader {
 		v |= RPDSHNF
 	}
-	disk := r.packs.all[unit].disk
+	disk := r.all[unit].disk
 	if disk == nil {
 		return v
 	}
@@ -384,7 +370,7 @@ func (s *RP11State) writes() bool { return s.Func == rpWrite || s.Func == rpWrit
 // refuse returns the errors for which the function is not even begun.
 func (r *RP11) refuse(unit int, d *RP03State) (e uint16) {
 	s := &r.state
-	disk := r.packs.all[unit].disk
+	disk := r.all[unit].disk
 	if disk == nil || d.Seeking {
 		return RPERPGE
 	}
@@ -449,7 +435,7 @@ func (r *RP11) transfer() uint16 {
 	unit := s.selected()
 	d := &s.Drives[unit]
 	cylinder, track, sector := s.address()
-	disk := r.packs.all[unit].disk
+	disk := r.all[unit].disk
 	if disk == nil || cylinder >= rpCylinders || track >= rpTracks || sector >= rpSectors {
 		return RPERDSK // the pack was taken off meanwhile
 	}
@@ -473,7 +459,7 @@ func (r *RP11) transfer() uint16 {
 	default:
 		return RPERDSK
 	}
-	res := r.packs.run(r.bus.Memory(), t, &d.Stats)
+	res := r.run(r.bus.Memory(), t, &d.Stats)
 
 	s.RPWC += uint16(res.words)
 	t.addr += 2 * uint32(res.words)
