@@ -79,7 +79,14 @@ func fpPack(fps uint16, sign uint64, exp int, frac uint64) (uint64, uint16) {
 		}
 	}
 	frac = frac >> drop << (drop - fpGuard)
-	v := sign | uint64(exp&fpExpMask)<<fpExpShift | frac&fpFraction
+	return fpWithExponent(fps, sign|frac&fpFraction, exp)
+}
+
+// fpWithExponent returns v, whose exponent is 0, with exp as its exponent. One that
+// is out of range loses its upper bits, or makes the result 0 if the FPS does not
+// have it interrupt.
+func fpWithExponent(fps uint16, v uint64, exp int) (uint64, uint16) {
+	v |= uint64(exp&fpExpMask) << fpExpShift
 	switch {
 	case exp > fpExpMask:
 		if fps&fpsFIV == 0 {
@@ -277,19 +284,5 @@ func fpToInt(fps uint16, v uint64) (n int32, ok bool) {
 
 // fpScale returns v with n+0200 as its exponent (LDEXP).
 func fpScale(fps uint16, v uint64, n int16) (uint64, uint16) {
-	exp := int(n) + fpBias
-	r := v&^(fpExpMask<<fpExpShift) | uint64(exp&fpExpMask)<<fpExpShift
-	switch {
-	case exp > fpExpMask:
-		if fps&fpsFIV == 0 {
-			r = 0
-		}
-		return r, fecOverflow
-	case exp <= 0:
-		if fps&fpsFIU == 0 {
-			r = 0
-		}
-		return r, fecUnderflow
-	}
-	return r, 0
+	return fpWithExponent(fps, v&^(fpExpMask<<fpExpShift), int(n)+fpBias)
 }
