@@ -320,16 +320,10 @@ func swapIn(tmp, dir string) error {
 		}
 		return err
 	}
-	syncDir(filepath.Dir(dir))
-	return os.RemoveAll(old)
-}
-
-// syncDir makes a directory's names durable where the host can do that.
-func syncDir(dir string) {
-	if f, err := os.Open(dir); err == nil {
-		f.Sync()
-		f.Close()
+	if err := journaldev.SyncDir(filepath.Dir(dir)); err != nil {
+		return err
 	}
+	return os.RemoveAll(old)
 }
 
 // clearLeftovers removes what installs of dir that were killed have left, and puts

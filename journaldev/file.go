@@ -1,8 +1,10 @@
 package journaldev
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 )
@@ -113,3 +115,16 @@ func (f *dataFile) Sync() error {
 type unsyncedFile struct{ osFile }
 
 func (unsyncedFile) Sync() error { return nil }
+
+// SyncDir makes the names in a directory durable, on hosts that can do that.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
+		return err
+	}
+	return nil
+}

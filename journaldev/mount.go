@@ -136,7 +136,7 @@ func createJournal(name string, blocks, ring int, random io.Reader) error {
 		os.Remove(tmp)
 		return err
 	}
-	return syncDir(name)
+	return SyncDir(filepath.Dir(name))
 }
 
 func formatJournal(b *backing, blocks, ring int, random io.Reader) error {
@@ -148,19 +148,6 @@ func formatJournal(b *backing, blocks, ring int, random io.Reader) error {
 		return err
 	}
 	return writeHeader(b, h)
-}
-
-// syncDir makes the names in a file's directory durable.
-func syncDir(name string) error {
-	d, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return err
-	}
-	return nil
 }
 
 // Mount is OpenVolume for files that are open already: the image of a pack, of any

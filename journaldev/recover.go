@@ -364,7 +364,7 @@ func RemoveJournal(path string, force bool) (Recovery, error) {
 		name := JournalPath(path)
 		err := os.Remove(name)
 		if err == nil {
-			err = syncDir(name)
+			err = SyncDir(filepath.Dir(name))
 		}
 		if err != nil {
 			return &Error{Op: "remove", Path: name, Block: -1, Err: err}

@@ -307,7 +307,7 @@ func replaceImage(image string, fill func(temp *os.File) error) (err error) {
 		// A link, unlike a rename, never replaces what has come in between.
 		if err := os.Link(temp.Name(), image); err == nil {
 			os.Remove(temp.Name())
-			return syncDir(filepath.Dir(image))
+			return journaldev.SyncDir(filepath.Dir(image))
 		} else if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("%s: has just been made by another program", image)
 		}
@@ -315,7 +315,7 @@ func replaceImage(image string, fill func(temp *os.File) error) (err error) {
 	if err := os.Rename(temp.Name(), image); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(image))
+	return journaldev.SyncDir(filepath.Dir(image))
 }
 
 // interruptible returns the command's standard input, of which a read ends when the
@@ -517,7 +517,7 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 		if err != nil {
 			return err
 		}
-		return syncDir(filepath.Dir(image))
+		return journaldev.SyncDir(filepath.Dir(image))
 	})
 }
 
@@ -554,19 +554,6 @@ func copyHostFile(to *os.File, from string) error {
 		}
 	}
 	return to.Chmod(st.Mode().Perm())
-}
-
-// syncDir makes a new name in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return err
-	}
-	return nil
 }
 
 func fsTarCommand(r *fsRegion) *cobra.Command {
