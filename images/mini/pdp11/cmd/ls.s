@@ -70,6 +70,7 @@ one:
 	mov	r0,r3
 	tst	many
 	beq	3f
+	jsr	pc,newline
 	mov	r5,r0
 	jsr	pc,puts
 	mov	$':,r0
