@@ -410,12 +410,10 @@ func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
 		}
 		v.problems(r, j.before[i])
 	}
-	tree := b.names.tree
-	if _, err := b.names.update(store); err != nil {
-		tree = Tree{} // none of its names can be reached
-	} else {
+	var tree Tree
+	if _, err := b.names.update(store); err == nil {
 		tree = b.names.tree
-	}
+	} // otherwise none of its names can be reached
 	index := j.promises.index[i]
 	for path, value := range tree {
 		k, ok := index[path]
