@@ -73,10 +73,19 @@ func Open(s tcell.Screen, commands map[Command]string) *Screen {
 // Nobody has to read it. It is closed when the terminal is gone.
 func (x *Screen) Keys() <-chan []byte { return x.keys }
 
-// Close gives the terminal back, as it was.
-func (x *Screen) Close() {
+// closeTime is how long a terminal may take to be given back.
+const closeTime = 2 * time.Second
+
+// Close gives the terminal back, as it was. It returns false if that does not take
+// what is sent to it.
+func (x *Screen) Close() bool {
 	x.close.Do(func() { close(x.quit) })
-	<-x.done
+	select {
+	case <-x.done:
+		return true
+	case <-time.After(closeTime):
+		return false
+	}
 }
 
 func (x *Screen) changed() {
@@ -151,7 +160,9 @@ func (x *Screen) run() {
 			if !ok {
 				return
 			}
-			x.event(e, typed)
+			if !x.event(e, typed) {
+				return
+			}
 			x.draw()
 		case now := <-sample.C:
 			x.model = x.Sampler.Sample(now)
@@ -199,14 +210,17 @@ func (x *Screen) pump(typed <-chan []byte) {
 	}
 }
 
-// event serves an event of the terminal.
-func (x *Screen) event(e tcell.Event, typed chan<- []byte) {
+// event serves an event of the terminal. It returns false when that is gone.
+func (x *Screen) event(e tcell.Event, typed chan<- []byte) bool {
 	switch e := e.(type) {
 	case *tcell.EventResize:
 		x.s.Sync()
 	case *tcell.EventKey:
 		x.key(e, typed)
+	case *tcell.EventError:
+		return false
 	}
+	return true
 }
 
 // key serves a key.

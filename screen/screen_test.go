@@ -1,11 +1,14 @@
 package screen
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"v7em/journaldev"
 )
 
 func TestKeys(t *testing.T) {
@@ -69,8 +72,9 @@ func TestCommands(t *testing.T) {
 	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 90)) })
 	s.InjectKey(tcell.KeyF4, 0, 0)
 	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 31)+" ") })
-	x.Close()
-	x.Close()
+	if !x.Close() || !x.Close() {
+		t.Error("it does not close")
+	}
 	if _, ok := <-x.Keys(); ok {
 		t.Error("a key after the end")
 	}
@@ -95,4 +99,16 @@ func TestTypeAhead(t *testing.T) {
 			t.Fatalf("key %d is %q", i, k)
 		}
 	}
+}
+
+// TestTerminalGone: the keys end when the terminal cannot be read any more.
+func TestTerminalGone(t *testing.T) {
+	s := simulation(t, 100, 30)
+	x := Open(s, nil)
+	s.PostEvent(tcell.NewEventError(errors.New("gone")))
+	if k, ok := <-x.Keys(); ok {
+		t.Errorf("%q was typed", k)
+	}
+	x.Replay([]Recovered{{"rk0", "", []journaldev.Replay{{Blocks: []int{1}, Written: []bool{true}}}}}) // does not wait
+	x.Close()
 }

@@ -46,7 +46,7 @@ var shared struct {
 }
 
 // newMachineDir returns a machine's directory of the test's own, with RK05 packs.
-func newMachineDir(t *testing.T) string {
+func newMachineDir(t testing.TB) string {
 	t.Helper()
 	if os.Getenv("V7EM_DIST") == "" {
 		t.Skip("needs the V7 distribution: set V7EM_DIST to v7.tar.gz from the TUHS archive")

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/gdamore/tcell/v2"
+	"golang.org/x/term"
 
 	"v7em/block"
 	"v7em/images"
@@ -121,8 +123,9 @@ func (w *watcher) packs(drives map[string]images.Pack) {
 
 // fullScreen is a display with a picture of the machine.
 type fullScreen struct {
-	x    *tui.Screen
-	last io.Writer // the terminal, once it has been given back
+	x      *tui.Screen
+	last   *os.File // the terminal, once it has been given back
+	before *term.State
 
 	mu     sync.Mutex
 	dialog *tui.Glass
@@ -130,7 +133,11 @@ type fullScreen struct {
 }
 
 // newFullScreen opens the screen. Function keys stand for what the menu does.
-func newFullScreen(last io.Writer) (*fullScreen, error) {
+func newFullScreen(last *os.File) (*fullScreen, error) {
+	before, err := term.GetState(int(last.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("the terminal: %w", err)
+	}
 	s, err := tcell.NewScreen()
 	if err == nil {
 		err = s.Init()
@@ -139,7 +146,7 @@ func newFullScreen(last io.Writer) (*fullScreen, error) {
 		return nil, fmt.Errorf("no screen on this terminal: %w", err)
 	}
 	menu := string(rune(keyMenu))
-	return &fullScreen{last: last, x: tui.Open(s, map[tui.Command]string{
+	return &fullScreen{last: last, before: before, x: tui.Open(s, map[tui.Command]string{
 		tui.PowerOffKey: menu + "s", tui.CutKey: menu + "p", tui.BootKey: menu + "b",
 	})}, nil
 }
@@ -180,7 +187,11 @@ func (f *fullScreen) hurry() {}
 // close gives the terminal back. What was said since the machine was started stays
 // there.
 func (f *fullScreen) close() {
-	f.x.Close()
+	if !f.x.Close() {
+		// It is stuck: at least it shall be usable once it is not any more.
+		_ = term.Restore(int(f.last.Fd()), f.before)
+		return
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// A terminal that is gone cannot be told.
