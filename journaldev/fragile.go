@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// WriteBackAfter is how long a Fragile keeps what was written before it writes it
-// back by itself: Linux's vm.dirty_expire_centisecs.
+// WriteBackAfter is how long a host keeps what was written before it writes it back by
+// itself: that of Linux, vm.dirty_expire_centisecs.
 const WriteBackAfter = 30 * time.Second
 
 // ErrCut is the error of a file whose power is off.
@@ -21,7 +21,7 @@ var ErrCut = errors.New("the power was cut")
 // is cut, or the program killed, all of what no Sync had covered is gone.
 //
 // A host also writes back by itself. Here the whole file is written, but not synced, as
-// soon as its oldest unsynced write is WriteBackAfter old: at the next call, or at Cut
+// soon as its oldest unsynced write is old enough: at the next call, or at Cut
 // if that is first. So a Fragile needs no time of its own and loses, with the same
 // clock, the same each time.
 //
@@ -43,6 +43,9 @@ type Fragile struct {
 // FragileOptions say how a file forgets.
 type FragileOptions struct {
 	Clock func() time.Time // nil for the host's
+	// WriteBack is how old a write gets before the host writes it back by itself: 0 for
+	// WriteBackAfter, negative for never.
+	WriteBack time.Duration
 	// Unsynced has Sync do nothing, as with SyncNone: only time writes back.
 	Unsynced bool
 }
@@ -58,6 +61,9 @@ type Dropped struct {
 func NewFragile(f File, o FragileOptions) *Fragile {
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.WriteBack == 0 {
+		o.WriteBack = WriteBackAfter
 	}
 	size, err := f.Size()
 	return &Fragile{f: f, o: o, sectors: map[int64][]byte{}, size: size, failed: err}
@@ -157,7 +163,7 @@ func (f *Fragile) Sync() error {
 // writeBack lets through what has waited long enough. It returns what is wrong with
 // the file. mu is held.
 func (f *Fragile) writeBack() error {
-	if f.failed == nil && !f.cut && f.open.Writes > 0 && f.o.Clock().Sub(f.since) >= WriteBackAfter {
+	if f.state() == nil && f.open.Writes > 0 && f.o.WriteBack > 0 && f.o.Clock().Sub(f.since) >= f.o.WriteBack {
 		return f.through()
 	}
 	return f.state()

@@ -24,6 +24,7 @@ func (c *stopped) time() time.Time { return c.now }
 // the whole file.
 type forgetful struct {
 	seen, below []byte
+	writeBack   time.Duration
 	writes      int
 	bytes       int64
 	since       time.Time
@@ -55,7 +56,7 @@ func (m *forgetful) through() {
 }
 
 func (m *forgetful) age(now time.Time) {
-	if m.writes > 0 && now.Sub(m.since) >= 30*time.Second {
+	if m.writes > 0 && m.writeBack > 0 && now.Sub(m.since) >= m.writeBack {
 		m.through()
 	}
 }
@@ -72,8 +73,15 @@ func TestFragile(t *testing.T) {
 		}
 		below := &crashtest.Plain{Data: bytes.Clone(start)}
 		o := FragileOptions{Clock: clock.time, Unsynced: seed%4 == 0}
+		after := 30 * time.Second
+		switch seed % 5 {
+		case 0:
+			o.WriteBack, after = -1, 0
+		case 1:
+			o.WriteBack, after = 7*time.Second, 7*time.Second
+		}
 		f := NewFragile(below, o)
-		m := &forgetful{seen: bytes.Clone(start), below: bytes.Clone(start), touched: map[int64]bool{}}
+		m := &forgetful{seen: bytes.Clone(start), below: bytes.Clone(start), writeBack: after, touched: map[int64]bool{}}
 		for step := range 60 {
 			bad := func(format string, args ...any) {
 				t.Helper()

@@ -27,6 +27,11 @@ Backspace erases a character, ^U the line, ^C interrupts, and # and @ are ordina
 characters. V7 itself has #, @ and DEL for the first three: with --plain-keys all keys
 reach it as they are. ^E opens a menu over the running machine, with a way out.
 
+The menu can cut the power and boot again, and says then what was lost and what was
+repaired. With --fragile the host takes part in that: it forgets what no sync had
+covered, as a real one does. A plain pack (--journal off) is never synced, so it loses
+all that the host has not yet written back by itself.
+
 V7's clock starts from the host's. It shows the time of its own zone, New York, by the
 daylight saving rules of its day, which ended in 2006.`,
 		Example: `  v7em boot
@@ -34,6 +39,7 @@ daylight saving rules of its day, which ended in 2006.`,
   v7em boot --model 45 --memory 256K
   v7em boot --disk rp
   v7em boot --guest mini
+  v7em boot --fragile --journal off
   v7em boot --dir ~/v7 --save state; v7em boot --dir ~/v7 --restore state`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -2,13 +2,15 @@ package main
 
 import (
 	"sync"
+	"time"
 
 	"v7em/journaldev"
 )
 
 // fragileHost is a host whose files forget, at a power cut, what no sync had covered.
 type fragileHost struct {
-	unsynced bool // --sync none
+	unsynced  bool          // --sync none
+	writeBack time.Duration // see journaldev.FragileOptions
 
 	mu    sync.Mutex
 	files map[string]map[string]*journaldev.Fragile // by drive, then "image" or "journal"
@@ -24,7 +26,7 @@ func (h *fragileHost) wrap(drive, name string, f journaldev.File) journaldev.Fil
 	if h.files[drive] == nil {
 		h.files[drive] = map[string]*journaldev.Fragile{}
 	}
-	w := journaldev.NewFragile(f, journaldev.FragileOptions{Unsynced: h.unsynced})
+	w := journaldev.NewFragile(f, journaldev.FragileOptions{Unsynced: h.unsynced, WriteBack: h.writeBack})
 	h.files[drive][name] = w
 	return w
 }
@@ -51,6 +53,3 @@ func (h *fragileHost) cut() map[string]dropped {
 
 // dropped is what a power cut took of a drive's files.
 type dropped struct{ Image, Journal journaldev.Dropped }
-
-func (d dropped) writes() int  { return d.Image.Writes + d.Journal.Writes }
-func (d dropped) bytes() int64 { return d.Image.Bytes + d.Journal.Bytes }

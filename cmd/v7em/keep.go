@@ -22,6 +22,7 @@ type keepFlags struct {
 	interval  time.Duration
 	syncWaits bool
 	fragile   bool
+	writeBack time.Duration
 	host      *fragileHost // with fragile
 }
 
@@ -32,15 +33,22 @@ func (f *keepFlags) add(fs *pflag.FlagSet) {
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
 	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
 	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
-	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had\ncovered; what is never synced it writes back after 30 s, as Linux does")
+	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had\ncovered: a plain pack, which is never synced, loses all of --write-back")
+	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter, "a fragile host writes by itself what has waited so long; 0: never")
 	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
 }
 
 // check checks the options, and completes keep.
 func (f *keepFlags) check() error {
 	if f.fragile {
-		f.host = &fragileHost{unsynced: f.keep.Sync == journaldev.SyncNone}
+		f.host = &fragileHost{unsynced: f.keep.Sync == journaldev.SyncNone, writeBack: f.writeBack}
+		if f.writeBack == 0 {
+			f.host.writeBack = -1 // never
+		}
 		f.keep.Wrap = f.host.wrap
+	}
+	if f.writeBack < 0 {
+		return usagef("--write-back %v: must not be negative", f.writeBack)
 	}
 	if f.interval <= 0 {
 		return usagef("--commit-interval %v: must be positive", f.interval)
