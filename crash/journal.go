@@ -14,19 +14,19 @@ import (
 
 // KeepOptions say how packs are journaled. Zero values stand for the defaults.
 type KeepOptions struct {
-	// JournalSize is in bytes; the default is DefaultJournalSize.
-	JournalSize  int64
-	Transactions int
+	JournalSize  int64 // bytes; the default is DefaultJournalSize
+	Transactions int   // the default is DefaultTransactions
 	Data         journaldev.DataMode
 	Interval     time.Duration // between commits, virtual; the default is DefaultInterval
 	SyncTime     time.Duration // what a sync takes on the host's disk, virtual; the default is the constant
 }
 
-// A recorded run commits often, into small journals: so it meets all that can be under
-// way at once.
+// A recorded run commits often, into small journals, and most of its transactions are
+// under way at once: it is to meet all that can happen.
 const (
-	DefaultJournalSize = 64 << 10 // bytes
-	DefaultInterval    = 10 * time.Millisecond
+	DefaultJournalSize  = journaldev.MinJournalSize // bytes
+	DefaultTransactions = 16
+	DefaultInterval     = 10 * time.Millisecond
 )
 
 // journal is what a recorder has in the journal mode.
@@ -128,7 +128,7 @@ func (r *recorder) keep(p *pack, run *Pack) (rk.Disk, error) {
 	v.files = [2]*hostFile{{t: &r.trace, pack: p.index, data: image}, {t: &r.trace, pack: p.index, journal: true}}
 	o := journaldev.VolumeOptions{
 		Options: journaldev.Options{Unit: run.Drive},
-		Data:    r.o.Keep.Data, Transactions: r.o.Keep.Transactions,
+		Data:    r.o.Keep.Data, Transactions: cmp.Or(r.o.Keep.Transactions, DefaultTransactions),
 		JournalSize: cmp.Or(r.o.Keep.JournalSize, DefaultJournalSize),
 		Clock:       r.clock, ByHand: true, Flaw: r.o.Flaw.ofVolume(),
 		Random: rand.NewChaCha8([32]byte{byte(p.unit)}),

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type RecordOptions struct {
 	// which are not changed.
 	Packs   *images.Drives
 	Machine machine.Config // the default is what goes with the disks
-	Drives  rk.Timing      // of the guest's drives during the workload; the default is rk.FastTiming
+	Drives  rk.Timing      // of the guest's drives during the workload; the default is DefaultDrives
 	Now     time.Time      // the guest's clock at boot; the default is Epoch
 
 	Keep KeepOptions // how the packs are journaled
@@ -42,6 +43,10 @@ type RecordOptions struct {
 
 // Epoch is the guest's clock at boot unless options say otherwise.
 var Epoch = time.Date(1983, time.March, 14, 15, 9, 26, 0, time.UTC)
+
+// DefaultDrives are drives that make the guest wait, and writes queue, if not as long as
+// an RK05 does.
+var DefaultDrives = rk.Timing{Overhead: 2_000_000}
 
 // How long things may take, in virtual time.
 const (
@@ -311,9 +316,7 @@ func (r *recorder) settle() (*commit.Point, error) {
 
 // work runs the workload.
 func (r *recorder) work() error {
-	if r.o.Drives != (rk.Timing{}) {
-		r.m.RK.SetTiming(r.o.Drives)
-	}
+	r.m.RK.SetTiming(cmp.Or(r.o.Drives, DefaultDrives))
 	r.on, r.begin = true, r.m.Now()
 	r.out.Reset()
 	r.console.Type("sh " + scriptFile + "\r")

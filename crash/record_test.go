@@ -22,7 +22,12 @@ import (
 func eachGuest(t *testing.T, f func(t *testing.T, packs *images.Drives)) {
 	t.Helper()
 	t.Run(guest.Mini, func(t *testing.T) { f(t, guest.MiniPacks(t)) })
-	t.Run(guest.V7, func(t *testing.T) { f(t, guest.Packs(t, "")) })
+	t.Run(guest.V7, func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes long: left out with -short")
+		}
+		f(t, guest.Packs(t, ""))
+	})
 }
 
 // workload returns a built-in workload.

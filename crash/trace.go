@@ -9,12 +9,12 @@ import (
 )
 
 // The host's disk of a recorded run: what each write and each sync takes of virtual
-// time, in nanoseconds. It does one thing at a time, for all packs. It is about as slow
-// as a hard disk: then commits follow each other before the older ones are home.
+// time, in nanoseconds. It does one thing at a time, for all packs. It is as slow as a
+// memory card: then commits follow each other before the older ones are home.
 const (
 	WriteTime  = 100_000    // a write, and
 	SectorTime = 10_000     // each of its sectors
-	SyncTime   = 25_000_000 // a sync, unless options say otherwise
+	SyncTime   = 60_000_000 // a sync, unless options say otherwise
 )
 
 // trace records what happens while a workload runs.

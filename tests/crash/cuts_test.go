@@ -41,11 +41,9 @@ type recorded struct {
 	unit    int
 	mode    journaldev.VolumeOptions
 	trace   crashtest.Trace
-	inStep  bool
 	begin   int            // the event from which on there is a pack with its journal
 	states  []*block.Store // the first is the pack before any commit
 	acked   int
-	swap    int         // where swap space begins
 	written []guestWord // by a guest that is not V7
 	keep    bool        // written
 }
@@ -65,7 +63,6 @@ func newRecorded(t *testing.T, unit int, image []byte, o journaldev.VolumeOption
 	}
 	r.Volume, r.begin = v, len(r.trace.Events())
 	r.states = []*block.Store{v.Snapshot()}
-	r.swap = fileSystem(r.states[0])
 	return r
 }
 
@@ -88,28 +85,14 @@ func (r *recorded) Commit(state *block.Store, n journaldev.Note) (*journaldev.Ti
 	if err != nil {
 		return nil, err
 	}
+	for r.mode.ByHand && r.Step() {
+	}
 	if err := ticket.Wait(); err != nil {
 		return nil, err
-	}
-	// In step the note comes late: the order of the note and the first write
-	// home would be by chance.
-	for r.inStep && !r.idle() {
-		time.Sleep(20 * time.Microsecond)
 	}
 	r.trace.Mark(acked(k))
 	r.acked = k
 	return ticket, nil
-}
-
-// idle says whether there is nothing to do: all transactions are free, but that the
-// next sync of the journal is the completion mark's too.
-func (r *recorded) idle() bool {
-	for state, n := range r.Status().States {
-		if n > 0 && state != journaldev.StateFree.String() && state != journaldev.StateEStart.String() {
-			return false
-		}
-	}
-	return true
 }
 
 // WriteBlock is the guest's. In step, swap space is written before it returns.
@@ -117,10 +100,8 @@ func (r *recorded) WriteBlock(n int, p []byte) error {
 	if r.keep {
 		r.written = append(r.written, guestWord{n, uint16(p[0]) | uint16(p[1])<<8})
 	}
-	before := len(r.trace.Events())
 	err := r.Volume.WriteBlock(n, p)
-	for r.inStep && err == nil && n >= r.swap && len(r.trace.Events()) == before {
-		time.Sleep(20 * time.Microsecond)
+	for r.mode.ByHand && r.Step() {
 	}
 	return err
 }
@@ -141,7 +122,6 @@ func commits(t *testing.T, m *machine.Machine, interval time.Duration, inStep bo
 	r := &run{t: t, m: m, packs: packs}
 	volumes := map[kernel.Drive]commit.Volume{}
 	for _, p := range packs {
-		p.inStep = inStep
 		volumes[kernel.Drive{Controller: kernel.RK, Unit: p.unit}] = p
 		m.DetachRK(p.unit)
 		if err := m.AttachRK(p.unit, p); err != nil {
@@ -149,25 +129,20 @@ func commits(t *testing.T, m *machine.Machine, interval time.Duration, inStep bo
 		}
 	}
 	r.now.Store(m.Now())
-	r.c = commit.NewCommitter(m, volumes, commit.Options{
+	o := commit.Options{
 		Interval: interval, SyncWaits: true,
 		Clock: func() time.Time { return time.Unix(0, int64(r.now.Load())) },
-	})
+	}
+	if inStep {
+		o.InStep = func() {} // nothing is left to do: see recorded
+	}
+	r.c = commit.NewCommitter(m, volumes, o)
 	attend := m.Attend
 	m.Attend = func() {
 		r.now.Store(m.Now())
 		attend()
-		for inStep && r.underway() {
-			time.Sleep(50 * time.Microsecond)
-		}
 	}
 	return r
-}
-
-// underway says whether a commit is under way.
-func (r *run) underway() bool {
-	s := r.c.Stats()
-	return s.Clones > s.Settled+s.Prefixes+s.Unsettled+s.Unknown
 }
 
 // end ends the run as a power failure does: commits that are under way are not.
@@ -471,6 +446,7 @@ func small(t *testing.T, blocks int) []byte {
 // on its root, and on two small ones.
 func recordGuest(t *testing.T, system string, inStep bool, o journaldev.VolumeOptions, interval time.Duration) *run {
 	t.Helper()
+	o.ByHand = inStep
 	g := guest.Boot(t, guest.Options{Guest: system, Files: map[string]string{"/work.sh": work}})
 	logs := map[int]string{1: "/tmp/log", 3: "/log", 7: "/log"}
 	if system == guest.Mini {
@@ -705,7 +681,7 @@ func recordBare(t *testing.T, inStep bool, n int) *run {
 	m.CPU.SetPSW(0o340)
 	m.CPU.Start(0o1000)
 	m.RK.SetTiming(rk.FastTiming)
-	o := journaldev.VolumeOptions{JournalSize: 2 * journaldev.MinJournalSize, Clock: ticking()}
+	o := journaldev.VolumeOptions{JournalSize: 2 * journaldev.MinJournalSize, Clock: ticking(), ByHand: inStep}
 	pack := newRecorded(t, 0, make([]byte, journaldev.RK05.Bytes()), o)
 	pack.keep = true
 	r := commits(t, m, 5*time.Millisecond, inStep, pack)
