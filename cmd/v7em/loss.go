@@ -82,7 +82,7 @@ func (d *driveLoss) back(p images.Pack, before *block.Store) {
 		if i+1 < len(starts) {
 			end = starts[i+1]
 		}
-		r := v7fs.Check(part{d.store, start, end - start})
+		r := v7fs.Check(v7fs.Region{Device: d.store, Start: start, N: end - start})
 		if d.check == nil {
 			d.check = r
 			continue
@@ -91,28 +91,6 @@ func (d *driveLoss) back(p images.Pack, before *block.Store) {
 		d.check.Harmful += r.Harmful
 		d.check.Harmless += r.Harmless
 	}
-}
-
-// part is some blocks of a pack.
-type part struct {
-	s             *block.Store
-	start, blocks int
-}
-
-func (p part) Blocks() int { return p.blocks }
-
-func (p part) ReadBlock(n int, b []byte) error {
-	if n < 0 || n >= p.blocks {
-		return &block.RangeError{Block: n, Blocks: p.blocks}
-	}
-	return p.s.ReadBlock(p.start+n, b)
-}
-
-func (p part) WriteBlock(n int, b []byte) error {
-	if n < 0 || n >= p.blocks {
-		return &block.RangeError{Block: n, Blocks: p.blocks}
-	}
-	return p.s.WriteBlock(p.start+n, b)
 }
 
 // lost returns what the guest did in vain, nil if that is not known. A commit of which
