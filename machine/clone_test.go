@@ -96,9 +96,9 @@ func (w wild) word() uint16 { return uint16(w.rng.Uint32()) }
 func TestCloneAgain(t *testing.T) {
 	rounds := 4000
 	if testing.Short() {
-		rounds = 1000
+		rounds = 250
 	}
-	for _, cfg := range []Config{{Model: PDP1170, Memory: 1 << 20}, {Model: PDP1145, Memory: 248 << 10}} {
+	for _, cfg := range []Config{{Model: PDP1170, Memory: 512 << 10}, {Model: PDP1145, Memory: 248 << 10}} {
 		t.Run(cfg.Model.String(), func(t *testing.T) {
 			w := wild{t, rand.New(rand.NewPCG(11, 70))}
 			ms := []*Machine{w.newMachine(cfg), w.newMachine(cfg), w.newMachine(cfg)}
