@@ -84,6 +84,7 @@ type Run struct {
 	Events []Event
 	Ops    []Op
 	Time   uint64 // how long the workload ran, virtual nanoseconds
+	Output string // what the guest printed meanwhile
 }
 
 // Pack is a pack of a recorded run, as it was before the first event: durable.

@@ -331,6 +331,7 @@ func (r *recorder) work() error {
 		return err
 	}
 	r.on = false
+	r.run.Output = strings.TrimSuffix(r.out.String(), prompt)
 	r.account()
 	r.run.Events, r.run.Time = r.events, r.m.Now()-r.begin
 	return nil

@@ -118,6 +118,9 @@ func TestRecord(t *testing.T) {
 				w := workload(t, name)
 				w.Script += "sync; sync; sleep 2\n"
 				r := record(t, RecordOptions{Mode: mode, Workload: w, Packs: packs})
+				if r.Output != "" {
+					t.Errorf("%s, %s: the guest printed %q", name, mode, r.Output)
+				}
 				kinds := counted(r)
 				if n := kinds[Write]; n < 100 || n > 3000 {
 					t.Errorf("%s, %s: %d writes", name, mode, n)

@@ -115,9 +115,9 @@ func churnScript(rnd *rand.Rand) string {
 	s.line("cd %s", workDir)
 	for p := range 3 {
 		name := string(rune('p' + p))
-		n := 8 + rnd.IntN(4)
+		n := 6 + rnd.IntN(3) // V7's root has few inodes to spare
 		s.line("(mkdir %s; cd %s", name, name)
-		s.line("for r in %s", count(3))
+		s.line("for r in %s", count(4))
 		s.line("do for i in %s", count(n))
 		s.line("do echo %s$r$i >%sf$r$i", name, name)
 		s.line("done")
@@ -134,7 +134,8 @@ func churnScript(rnd *rand.Rand) string {
 		if p == 0 {
 			s.line("sync")
 		}
-		s.line("done; rm -f *f*; rmdir *d* ) &")
+		s.line("rm -f *f$r[3-9]; mkdir %sd${r}0; rmdir *d$r*", name)
+		s.line("done; rm -f *f*) &")
 	}
 	s.line("wait")
 	s.line("sync")
@@ -157,7 +158,7 @@ func mixedScript(rnd *rand.Rand) string {
 		for i := range 6 {
 			switch rnd.IntN(6) {
 			case 0:
-				s.line("cp /bin/echo %sc${r}%d; mv %sc${r}%d %sa$r", name, i, name, i, name)
+				s.line("cp /bin/pwd %sc${r}%d; mv %sc${r}%d %sa$r", name, i, name, i, name)
 			case 1:
 				s.line("mkdir %sd${r}%d; mv %sd${r}%d %se${r}%d; rmdir %se${r}%d", name, i, name, i, name, i, name, i)
 			case 2:
