@@ -43,7 +43,7 @@ var kindLook = [numKinds]struct {
 }{
 	KindOther:    {"other", '-', dim, 1},
 	KindFree:     {"free", '·', dim, 2},
-	KindData:     {"data", '▒', plain, 2},
+	KindData:     {"data", '▒', dim, 2},
 	KindSwap:     {"swap", '~', dim, 2},
 	KindInodes:   {"inodes", '≡', bold, 2},
 	KindChain:    {"chain", '+', plain, 20},

@@ -158,10 +158,14 @@ func (s *Sampler) Attend(m *machine.Machine) {
 	if !s.want.Load() {
 		return
 	}
-	s.want.Store(false)
+	c := m.CPU
+	if !c.Waiting {
+		// A machine that waits is looked at again, until it works: it calls much more
+		// often when it waits, and would never be seen at work.
+		s.want.Store(false)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := m.CPU
 	s.cpu = look{s.cpu.name, Running, c.R[7], c.PSW(), c.Display, m.Instructions(), m.Now()}
 	if c.Waiting {
 		s.cpu.power = Waiting

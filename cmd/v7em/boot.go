@@ -32,6 +32,10 @@ repaired. With --fragile the host takes part in that: it forgets what no sync ha
 covered, as a real one does. A plain pack (--journal off) is never synced, so it loses
 all that the host has not yet written back by itself.
 
+--screen shows the machine at work beside its console: the packs block by block, the
+transactions, the journals, the processor. It has keys of its own for the menu's power
+switches, and wants a terminal of 100 columns and 30 rows, or 80 and 24.
+
 V7's clock starts from the host's. It shows the time of its own zone, New York, by the
 daylight saving rules of its day, which ended in 2006.`,
 		Example: `  v7em boot
@@ -39,6 +43,7 @@ daylight saving rules of its day, which ended in 2006.`,
   v7em boot --model 45 --memory 256K
   v7em boot --disk rp
   v7em boot --guest mini
+  v7em boot --screen --fragile
   v7em boot --fragile --journal off
   v7em boot --dir ~/v7 --save state; v7em boot --dir ~/v7 --restore state`,
 		Args: cobra.NoArgs,
