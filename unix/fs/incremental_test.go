@@ -205,13 +205,19 @@ func (e *editor) edit(c *Incremental) string {
 		copy(b[:], e.dev.Block(n))
 		i := e.pick(InodesBlock)
 		d := b[i*InodeSize:]
-		switch e.pick(3) {
+		switch e.pick(5) {
 		case 0:
 			putWord(d[inodeMode:], uint16(e.pick(16)<<12))
 		case 1:
 			putWord(d[inodeNlink:], uint16(e.pick(4)))
 		case 2:
 			PutLong(d[inodeSize:], int32(e.pick(20)*e.pick(4000)))
+		case 3:
+			PutLong(d[inodeSize:], Long(d[inodeSize:])+int32(e.pick(9)*DirentSize/2-32))
+		case 4: // a block more
+			size := Long(d[inodeSize:])
+			PutLong(d[inodeSize:], size+BlockSize)
+			PutAddr3(d[inodeAddr+3*(int(uint32(size)/BlockSize)%NAddr):], uint32(e.number(c)))
 		}
 		what = fmt.Sprintf("inode %d of block %d", i, n)
 	case 7: // an entry of a directory
@@ -480,6 +486,68 @@ func TestIncrementalTree(t *testing.T) {
 	}
 	if lost < 2000 || many < 2000 {
 		t.Errorf("only %d directories were unreachable, %d had second names", lost, many)
+	}
+}
+
+// A directory's and a file's size change, entry by entry and around the ends of
+// blocks, with names that are there twice, holes and blocks past the size.
+func TestIncrementalSizes(t *testing.T) {
+	for seed := range uint64(30) {
+		rng := rand.New(rand.NewPCG(seed, 25))
+		f, m := newFS(t, 200)
+		var at [2][]byte // the inodes
+		var block int
+		for i, p := range []string{"/d", "/f"} {
+			if err := f.WriteFile(p, content(seed, 4*BlockSize), Attr{}); err != nil {
+				t.Fatal(err)
+			}
+			st, err := f.Lookup(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, off := InodeBlock(st.Ino)
+			at[i], block = m.Block(b)[off:off+InodeSize], b
+			for k := range NDirect {
+				if a := int(Addr3(at[i][inodeAddr+3*k:])); a != 0 && i == 0 {
+					for e := range BlockSize / DirentSize {
+						name := []string{".", "..", "a", "b", fmt.Sprint(k, e), fmt.Sprint(k, e, "x")}[rng.IntN(6)]
+						putDirent(m.Block(a)[e*DirentSize:], rng.IntN(5), name)
+					}
+				}
+			}
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		putWord(at[0][inodeMode:], ModeDir)
+		c := NewIncremental(m)
+		c.Report()
+		for i := range 200 {
+			d := at[i%2]
+			switch size := Long(d[inodeSize:]); rng.IntN(12) {
+			case 0:
+				size = int32(rng.IntN(6*BlockSize) - 200)
+				PutLong(d[inodeSize:], size)
+			case 1:
+				PutLong(d[inodeSize:], int32(rng.IntN(6)*BlockSize))
+			case 2: // a hole, or no longer
+				p, q := d[inodeAddr+3*rng.IntN(4):], d[inodeAddr+3*(NDirect-1-rng.IntN(2)):]
+				a, b := Addr3(p), Addr3(q)
+				PutAddr3(p, b)
+				PutAddr3(q, a)
+			default:
+				PutLong(d[inodeSize:], size+int32(rng.IntN(15)*DirentSize/2-7*DirentSize/2))
+			}
+			c.Update(block)
+			if diff := agree(c, m); diff != "" {
+				t.Fatalf("seed %d: %s", seed, diff)
+			}
+			if i%10 == 0 {
+				if diff := same(c); diff != "" {
+					t.Fatalf("seed %d: %s", seed, diff)
+				}
+			}
+		}
 	}
 }
 
