@@ -318,7 +318,7 @@ func TestLoadWorkload(t *testing.T) {
 		t.Error("a script that is too long")
 	}
 	for _, n := range Workloads {
-		if workload(t, n) != workload(t, n) {
+		if again := workload(t, n); again != workload(t, n) {
 			t.Errorf("%s is not the same each time", n)
 		}
 	}
