@@ -59,8 +59,44 @@ var fallbacks = map[rune]string{
 
 var sparks = []rune(" ▁▂▃▄▅▆▇█")
 
-// painter draws on a part of a terminal.
-type painter struct{ s tcell.Screen }
+// canvas is what a terminal is to show. Most of it is the same each time: only what has
+// changed is handed on.
+type canvas struct {
+	w, h         int
+	cells, shown []cell
+}
+
+type cell struct {
+	r     rune
+	style tcell.Style
+}
+
+// resize makes it of that size; then all has to be handed on.
+func (c *canvas) resize(w, h int) {
+	if w != c.w || h != c.h {
+		*c = canvas{w, h, make([]cell, w*h), make([]cell, w*h)}
+	}
+}
+
+// set sets one cell. What is outside is not shown.
+func (c *canvas) set(x, y int, r rune, style tcell.Style) {
+	if x >= 0 && x < c.w && y >= 0 && y < c.h {
+		c.cells[y*c.w+x] = cell{r, style}
+	}
+}
+
+// flush hands on what has changed.
+func (c *canvas) flush(s tcell.Screen) {
+	for i := range c.cells {
+		if n := &c.cells[i]; *n != c.shown[i] {
+			s.SetContent(i%c.w, i/c.w, n.r, nil, n.style)
+			c.shown[i] = *n
+		}
+	}
+}
+
+// painter draws on a canvas.
+type painter struct{ s *canvas }
 
 // text writes at x, y, in at most w columns, and returns how many it took.
 func (p painter) text(x, y, w int, style tcell.Style, text string) int {
@@ -69,7 +105,7 @@ func (p painter) text(x, y, w int, style tcell.Style, text string) int {
 		if n >= w {
 			break
 		}
-		p.s.SetContent(x+n, y, c, nil, style)
+		p.s.set(x+n, y, c, style)
 		n++
 	}
 	return n
@@ -79,7 +115,7 @@ func (p painter) text(x, y, w int, style tcell.Style, text string) int {
 func (p painter) fill(r rect, style tcell.Style) {
 	for y := r.y; y < r.y+r.h; y++ {
 		for x := r.x; x < r.x+r.w; x++ {
-			p.s.SetContent(x, y, ' ', nil, style)
+			p.s.set(x, y, ' ', style)
 		}
 	}
 }
@@ -87,7 +123,7 @@ func (p painter) fill(r rect, style tcell.Style) {
 // heading draws a line with a title in it, and something at its right end.
 func (p painter) heading(r rect, title, right string, style tcell.Style) {
 	for x := range r.w {
-		p.s.SetContent(r.x+x, r.y, tcell.RuneHLine, nil, dim)
+		p.s.set(r.x+x, r.y, tcell.RuneHLine, dim)
 	}
 	p.text(r.x+1, r.y, r.w-2, style, " "+title+" ")
 	if right != "" && len(title)+runes(right)+8 <= r.w {
@@ -106,7 +142,7 @@ func (p painter) console(r rect, v View) (x, y int, ok bool) {
 			style = own
 		}
 		for j, c := range row.Text {
-			p.s.SetContent(r.x+j, r.y+i, c, nil, style)
+			p.s.set(r.x+j, r.y+i, c, style)
 		}
 	}
 	return r.x + v.X, r.y + v.Y, v.Y >= 0
@@ -173,7 +209,7 @@ func (p painter) processor(r rect, c Processor, titled bool) {
 		if c.Power.on() && c.Mode() == []int{0, 1, 3}[i] {
 			lamp, style = '●', bold
 		}
-		p.s.SetContent(x, r.y, lamp, nil, style)
+		p.s.set(x, r.y, lamp, style)
 		x += 2 + p.text(x+1, r.y, r.x+r.w-x-1, style, name)
 	}
 	x += 1 + p.text(x, r.y, r.x+r.w-x, plain, fmt.Sprintf(" pri %d ", c.Priority()))
@@ -183,7 +219,7 @@ func (p painter) processor(r rect, c Processor, titled bool) {
 			style = bar
 		}
 		if x < r.x+r.w {
-			p.s.SetContent(x, r.y, name, nil, style)
+			p.s.set(x, r.y, name, style)
 		}
 		x += 2
 	}
@@ -219,7 +255,7 @@ func (p painter) spark(r rect, values []float64) {
 	}
 	for i, v := range values {
 		level := int(v/top*float64(len(sparks)-1) + 0.5)
-		p.s.SetContent(r.x+i, r.y, sparks[max(0, min(level, len(sparks)-1))], nil, plain.Foreground(tcell.ColorGreen))
+		p.s.set(r.x+i, r.y, sparks[max(0, min(level, len(sparks)-1))], plain.Foreground(tcell.ColorGreen))
 	}
 }
 
@@ -314,7 +350,7 @@ func (p painter) blocks(r rect, blocks []Block) {
 	for i := range places {
 		b := join(blocks[i*len(blocks)/places : (i+1)*len(blocks)/places])
 		shape, style := b.look()
-		p.s.SetContent(r.x+i%r.w, r.y+i/r.w, shape, nil, style)
+		p.s.set(r.x+i%r.w, r.y+i/r.w, shape, style)
 	}
 }
 
@@ -530,19 +566,19 @@ func (p painter) ring(r rect, name string, j *Journal) {
 	}
 	p.text(r.x+1, r.y, 4, dim, name)
 	x := r.x + 5
-	p.s.SetContent(x, r.y, '[', nil, dim)
-	p.s.SetContent(x+w+1, r.y, ']', nil, dim)
+	p.s.set(x, r.y, '[', dim)
+	p.s.set(x+w+1, r.y, ']', dim)
 	size := j.Size
 	head := int(j.Head * int64(w) / size)
 	for i := range w {
-		p.s.SetContent(x+1+i, r.y, tcell.RuneHLine, nil, dim)
+		p.s.set(x+1+i, r.y, tcell.RuneHLine, dim)
 	}
 	// From the tail, which is Used before the head, round the end of the ring.
 	from := (j.Head - j.Used + size) % size
 	for at := int64(0); at < j.Used; at += max(size/int64(4*w), 1) {
-		p.s.SetContent(x+1+int((from+at)%size*int64(w)/size), r.y, tcell.RuneBlock, nil, plain.Foreground(tcell.ColorPurple))
+		p.s.set(x+1+int((from+at)%size*int64(w)/size), r.y, tcell.RuneBlock, plain.Foreground(tcell.ColorPurple))
 	}
-	p.s.SetContent(x+1+max(0, min(head, w-1)), r.y, '>', nil, bold)
+	p.s.set(x+1+max(0, min(head, w-1)), r.y, '>', bold)
 	p.text(x+w+2, r.y, r.x+r.w-x-w-2, plain, fmt.Sprintf("%3d%% %5.1f/s %s", 100*j.Used/size, j.Rate, short(j.Latency)))
 }
 
@@ -601,17 +637,17 @@ func (p painter) keys(r rect) {
 func (p painter) box(r rect, title string) rect {
 	p.fill(r, plain)
 	for x := r.x + 1; x < r.x+r.w-1; x++ {
-		p.s.SetContent(x, r.y, tcell.RuneHLine, nil, bold)
-		p.s.SetContent(x, r.y+r.h-1, tcell.RuneHLine, nil, bold)
+		p.s.set(x, r.y, tcell.RuneHLine, bold)
+		p.s.set(x, r.y+r.h-1, tcell.RuneHLine, bold)
 	}
 	for y := r.y + 1; y < r.y+r.h-1; y++ {
-		p.s.SetContent(r.x, y, tcell.RuneVLine, nil, bold)
-		p.s.SetContent(r.x+r.w-1, y, tcell.RuneVLine, nil, bold)
+		p.s.set(r.x, y, tcell.RuneVLine, bold)
+		p.s.set(r.x+r.w-1, y, tcell.RuneVLine, bold)
 	}
-	p.s.SetContent(r.x, r.y, tcell.RuneULCorner, nil, bold)
-	p.s.SetContent(r.x+r.w-1, r.y, tcell.RuneURCorner, nil, bold)
-	p.s.SetContent(r.x, r.y+r.h-1, tcell.RuneLLCorner, nil, bold)
-	p.s.SetContent(r.x+r.w-1, r.y+r.h-1, tcell.RuneLRCorner, nil, bold)
+	p.s.set(r.x, r.y, tcell.RuneULCorner, bold)
+	p.s.set(r.x+r.w-1, r.y, tcell.RuneURCorner, bold)
+	p.s.set(r.x, r.y+r.h-1, tcell.RuneLLCorner, bold)
+	p.s.set(r.x+r.w-1, r.y+r.h-1, tcell.RuneLRCorner, bold)
 	p.text(r.x+2, r.y, r.w-4, bold, " "+title+" ")
 	return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2}
 }
@@ -641,7 +677,7 @@ func (p painter) recovery(r rect, v *Recovery) {
 		if i < v.Done*w/max(v.Total, 1) {
 			c, style = tcell.RuneBlock, plain.Foreground(actHue[ActHome])
 		}
-		p.s.SetContent(in.x+1+i, in.y+3, c, nil, style)
+		p.s.set(in.x+1+i, in.y+3, c, style)
 	}
 	line(4, plain, fmt.Sprintf("%d of %d blocks of the journal", v.Done, v.Total))
 	line(5, dim, "any key goes on")

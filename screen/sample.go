@@ -69,6 +69,9 @@ type source struct {
 	Source
 	volume *journaldev.Volume // nil for a pack without a journal
 	blocks []Block
+	acts   uint64 // what has happened to them, in all
+	quiet  int    // samples since anything has
+	fresh  bool   // kinds have changed
 
 	reads, writes, commits counter
 	status                 journaldev.Status
@@ -128,7 +131,7 @@ func (s *Sampler) SetSources(sources []Source) {
 	s.sources = nil
 	for _, o := range sources {
 		n := &source{Source: o}
-		n.blocks = make([]Block, o.Pack.Blocks())
+		n.blocks, n.fresh = make([]Block, o.Pack.Blocks()), true
 		n.volume, _ = o.Pack.(*journaldev.Volume)
 		n.need = n.volume == nil
 		for i := range n.ages {
@@ -209,6 +212,9 @@ func (s *Sampler) Sample(now time.Time) *Model {
 	}
 	if replay != nil {
 		m.Recovery = replay.overlay(m.Drives, now)
+		for _, o := range sources {
+			o.fresh = true
+		}
 	}
 	s.want.Store(true)
 	return m
@@ -226,6 +232,29 @@ func (s *Sampler) drive(o *source, now time.Time) Drive {
 		d.ReadOnly, d.Failed = o.readOnly, o.failed
 		s.mu.Unlock()
 	}
+	var acts uint64
+	if a := o.Activity; a != nil {
+		acts = a.reads.Load() + a.writes.Load() + a.homes.Load()
+		d.Reads = o.reads.rate(now, a.reads.Load(), rateTime)
+		d.Writes = o.writes.rate(now, a.writes.Load(), rateTime)
+	}
+	if o.quiet++; acts != o.acts || o.fresh {
+		o.quiet, o.acts, o.fresh = 0, acts, false
+	}
+	if o.quiet <= warmAge+1 { // else all is as it was
+		o.refresh()
+	}
+	if o.Activity != nil {
+		o.Activity.now.Add(1)
+	}
+	if o.volume != nil {
+		d.Journal = o.journal(now)
+	}
+	return d
+}
+
+// refresh finds out what each block is and what has happened to it.
+func (o *source) refresh() {
 	for n := range o.blocks {
 		o.blocks[n] = Block{Kind: KindOther}
 		if n < len(o.kinds) {
@@ -233,8 +262,6 @@ func (s *Sampler) drive(o *source, now time.Time) Drive {
 		}
 	}
 	if a := o.Activity; a != nil {
-		d.Reads = o.reads.rate(now, a.reads.Load(), rateTime)
-		d.Writes = o.writes.rate(now, a.writes.Load(), rateTime)
 		tick := a.now.Load()
 		for n := range min(len(o.blocks), len(a.read)) {
 			b := &o.blocks[n]
@@ -250,12 +277,7 @@ func (s *Sampler) drive(o *source, now time.Time) Drive {
 			}
 			b.Age = uint8(min(tick-last, 255))
 		}
-		a.now.Store(tick + 1)
 	}
-	if o.volume != nil {
-		d.Journal = o.journal(now)
-	}
-	return d
 }
 
 // journal samples a journal, and marks the blocks that are in it and not home. A
@@ -308,7 +330,7 @@ func (o *source) kindsOfVolume() {
 		return
 	}
 	o.uses = &uses[0]
-	o.kinds = kinds(o.kinds, uses, layout)
+	o.kinds, o.fresh = kinds(o.kinds, uses, layout), true
 }
 
 func kinds(to []Kind, uses []journaldev.Use, layout journaldev.Layout) []Kind {
@@ -334,7 +356,7 @@ func (s *Sampler) kindsOfPack(o *source, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o.found != nil {
-		o.kinds, o.found = o.found, nil
+		o.kinds, o.found, o.fresh = o.found, nil, true
 	}
 	switch {
 	case o.busy || o.need:

@@ -17,7 +17,7 @@ import (
 )
 
 // pack makes the image of an RK05 with a file system of 4000 blocks, and a journal.
-func pack(t *testing.T) string {
+func pack(t testing.TB) string {
 	t.Helper()
 	m := fs.NewMem(journaldev.RK05.Blocks)
 	f, err := fs.Mkfs(m, fs.MkfsOptions{Blocks: 4000})

@@ -48,9 +48,10 @@ type Screen struct {
 	title  string
 
 	// Of the goroutine that draws.
-	alone bool // without the picture
-	model *Model
-	rung  int
+	alone  bool // without the picture
+	model  *Model
+	rung   int
+	canvas canvas
 }
 
 // Open shows a machine on a terminal, which must be initialized and belongs to it
@@ -214,6 +215,7 @@ func (x *Screen) pump(typed <-chan []byte) {
 func (x *Screen) event(e tcell.Event, typed chan<- []byte) bool {
 	switch e := e.(type) {
 	case *tcell.EventResize:
+		x.canvas = canvas{} // tcell has forgotten what is beyond a smaller terminal
 		x.s.Sync()
 	case *tcell.EventKey:
 		x.key(e, typed)
@@ -303,7 +305,8 @@ func (x *Screen) draw() {
 		return
 	}
 	p := divide(w, h, x.alone)
-	d := painter{x.s}
+	x.canvas.resize(w, h)
+	d := painter{&x.canvas}
 	x.mu.Lock()
 	dialog, title := x.dialog, x.title
 	x.mu.Unlock()
@@ -318,7 +321,7 @@ func (x *Screen) draw() {
 				if p.above {
 					line = tcell.RuneHLine
 				}
-				x.s.SetContent(p.rule.x+c, p.rule.y+y, line, nil, dim)
+				x.canvas.set(p.rule.x+c, p.rule.y+y, line, dim)
 			}
 		}
 		if p.above {
@@ -353,5 +356,6 @@ func (x *Screen) draw() {
 		x.rung = n
 		_ = x.s.Beep() // a terminal without a bell is none the worse
 	}
+	x.canvas.flush(x.s)
 	x.s.Show()
 }
