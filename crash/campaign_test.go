@@ -74,9 +74,10 @@ func TestCampaign(t *testing.T) {
 			if m.Counts[Prefix][Harmful] < o.Points/10 || m.Counts[Prefix][Clean] < o.Points/10 || !half {
 				t.Errorf("%s: %v, half done %v", m.Mode, m.Counts, half)
 			}
-			// Synced or not, what is written first is on the platter first.
-			if lost := m.Counts[Lost][PromiseLost]; (lost > 0) != (m.Mode == Plain) {
-				t.Errorf("%s: promises lost in %d cuts", m.Mode, lost)
+			// V7's sync only queues the writes, synced on the host or not. Where nothing is
+			// synced, more is lost.
+			if m.Counts[Lost][PromiseLost] == 0 || m.Mode == WriteThrough && m.Counts[Lost][Clean] <= res.Modes[0].Counts[Lost][Clean] {
+				t.Errorf("%s: promises lost in %d cuts, %d clean", m.Mode, m.Counts[Lost][PromiseLost], m.Counts[Lost][Clean])
 			}
 		}
 	})

@@ -136,7 +136,7 @@ func TestRemains(t *testing.T) {
 					}
 				}
 			}
-			for _, p := range r.points(model) {
+			for _, p := range choose(r.points(model), 400, 1) {
 				upTo := p.event + 1
 				if model == Torn {
 					upTo--

@@ -128,7 +128,7 @@ func (c *court) point(p point, dir string) (*finding, error) {
 	if err := write(filepath.Join(dir, "trace.txt"), func(w io.Writer) error { return j.trace(w, p, f, reports) }); err != nil {
 		return nil, err
 	}
-	return f, write(filepath.Join(dir, "README.txt"), func(w io.Writer) error { return c.readme(w, p, f, reports) })
+	return f, write(filepath.Join(dir, "README.txt"), func(w io.Writer) error { return c.readme(w, p, f) })
 }
 
 // save writes what is left of a file.
@@ -308,8 +308,10 @@ func (j *judge) losses(w io.Writer) {
 					continue
 				}
 				switch n, of := kept[s], seen[s]; {
+				case n == 0 && of == 1:
+					fmt.Fprintf(w, "  %s block %d: lost\n", name, s)
 				case n == 0:
-					fmt.Fprintf(w, "  %s block %d: lost, all %d writes\n", name, s, of)
+					fmt.Fprintf(w, "  %s block %d: all of %d writes are lost\n", name, s, of)
 				case n < of:
 					fmt.Fprintf(w, "  %s block %d: write %d of %d survives\n", name, s, n, of)
 				default:
@@ -506,7 +508,7 @@ func (b *BlockWrite) text(s sights, at int, inodes []int) string {
 }
 
 // readme writes what there is to see and how.
-func (c *court) readme(w io.Writer, p point, f *finding, reports []*fs.Report) error {
+func (c *court) readme(w io.Writer, p point, f *finding) error {
 	fmt.Fprintf(w, `A power cut: %s, which came to this: %s.
 
 trace.txt    what happened around the cut, what was lost, and why
@@ -533,9 +535,6 @@ before/      the packs of the machine as the power failure left them
 			fmt.Fprintf(w, "  v7em journal status before/%s\n  v7em journal dump before/%s\n", name, name)
 		}
 		fmt.Fprintf(w, "  v7em fs check %s/%s\n", see, name)
-		if !reports[i].Clean() {
-			fmt.Fprintf(w, "  v7em fs ls -l %s/%s /\n", see, name)
-		}
 	}
 	journal := map[Mode]string{Plain: "off", WriteThrough: "write-through", Journal: "on"}[c.Mode]
 	_, err := fmt.Fprintf(w, `
