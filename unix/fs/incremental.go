@@ -26,11 +26,13 @@ import (
 // the next Report, in any order. A block that turns unreadable has changed too.
 //
 // It keeps the inodes, and of the other blocks those that the check reads:
-// indirect blocks, directories and the free chain. For an RK05 that is 250 to
-// 500 KB, and an Update with its Report takes 0.1 to 2 µs: more only when
-// directories or big files come and go, for all that is in them. When blocks are shared so wildly that Check gives up, when
-// the device has errors or the superblock makes no sense, each Report is a full
-// Check; one that changes the sizes in the superblock reads all once more.
+// indirect blocks, directories and the free chain, 250 to 500 KB for an RK05. An
+// Update of one block with its Report takes 0.1 to 2 µs and allocates nothing,
+// more only when a big directory or file comes or goes, for all that is in it.
+// When blocks are shared so wildly that Check gives up, when the device has
+// errors or the superblock makes no sense, each Report is a full Check; one that
+// changes the sizes in the superblock reads all once more.
+//
 // An Incremental is not safe for concurrent use.
 type Incremental struct {
 	dev    Device
