@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"time"
 
@@ -42,10 +43,10 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 	wanted := g.guest == guestMini
 	if !wanted && !images.Installed(dir) {
 		if g.guest == "" && os.Getenv("V7EM_DIST") == "" && images.Installed(small) {
-			fmt.Fprintln(w, "v7em: booting mini; v7em install makes the disks of V7")
+			fmt.Fprintln(w, "v7em: booting mini; v7em install makes the disks of V7, beside it, from a copy or the network")
 			wanted = true
 		} else if err := ensureInstalled(ctx, dir, w); g.guest == "" && errors.Is(err, images.ErrNoDistribution) {
-			fmt.Fprintf(w, "v7em: %v; booting mini, the small system that v7em brings along\n", err)
+			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that v7em brings along\n", why(err))
 			wanted = true
 		} else if err != nil {
 			return "", false, err
@@ -58,4 +59,21 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 		return "", false, err
 	}
 	return small, true, nil
+}
+
+// why tells in a few words what a download failed of, if it was the network.
+func why(err error) string {
+	address := new(url.Error)
+	if !errors.As(err, &address) {
+		return ""
+	}
+	cause := address.Err
+	for next := cause; next != nil; next = errors.Unwrap(next) {
+		cause = next
+	}
+	host := address.URL
+	if u, err := url.Parse(host); err == nil {
+		host = u.Host
+	}
+	return fmt.Sprintf(" (%s: %v)", host, cause)
 }

@@ -21,12 +21,13 @@ const inodes = 1200
 
 // rc is what init has the shell do first.
 const rc = `# What is done before the first prompt.
+cat /etc/motd
 /etc/update &
 `
 
 // motd greets on the console.
-const motd = `This is mini, a small system of the kind of Seventh Edition Unix.
-Programs are in /bin: ls /bin shows them.
+const motd = `This is mini, a small system of the kind of Seventh Edition Unix. Its programs are
+in /bin; the shell does loops, pipes and a little more. You are the super-user.
 `
 
 // Pack makes a bootable RK05 pack: kernel, programs, devices. It returns PackBlocks

@@ -181,6 +181,10 @@ getline:
 	inc	eof
 	cmp	r2,$text
 	bne	2b
+	tst	tty
+	beq	4f
+	jsr	pc,newline		/ what comes next is not to stand behind the prompt
+4:
 	jmp	quit
 5:
 	jmp	syntax
@@ -430,6 +434,12 @@ list:
 	jmp	quit
 5:
 	mov	r0,bgpid
+	tst	tty
+	beq	2f
+	jsr	pc,putnum		/ somebody may want to kill it
+	jsr	pc,newline
+	jsr	pc,flush
+2:
 	clr	lastst
 	mov	r3,ptr
 	movb	$'&,tok
