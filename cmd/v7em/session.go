@@ -238,16 +238,6 @@ func (s *session) boot(ctx context.Context) error {
 	return err
 }
 
-// isBooted says whether the guest is up, or the user may see to it.
-func (s *session) isBooted() bool {
-	select {
-	case <-s.booted:
-		return true
-	default:
-		return false
-	}
-}
-
 // halt ends the machine's goroutine.
 func (s *session) halt() {
 	s.stopRun()
