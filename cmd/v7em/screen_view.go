@@ -143,7 +143,7 @@ func newFullScreen(last *os.File) (*fullScreen, error) {
 		err = s.Init()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("no screen on this terminal: %w", err)
+		return nil, fmt.Errorf("no screen on this terminal (TERM=%s): %w; boot without --screen", os.Getenv("TERM"), err)
 	}
 	menu := string(rune(keyMenu))
 	return &fullScreen{last: last, before: before, x: tui.Open(s, map[tui.Command]string{

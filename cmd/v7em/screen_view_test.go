@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,9 +140,17 @@ func TestScreenMini(t *testing.T) {
 	u.presses("F4")
 	u.sees("─ rk0 ─")
 
+	// All that is drawn, as a recovery may come and go between two looks. There is one:
+	// the mark that all is home was not synced yet.
+	drawn := filepath.Join(t.TempDir(), "drawn")
+	u.tmux("pipe-pane", "cat >"+drawn)
 	u.presses("F8")
 	u.sees("v7em: the power is cut", "the power is on again")
 	u.sees("waiting", "boot: unix")
+	u.tmux("pipe-pane")
+	if b, err := os.ReadFile(drawn); err != nil || !strings.Contains(string(b), "recovery of rk0") || !strings.Contains(string(b), "any key goes on") {
+		t.Errorf("the recovery was not shown (%v): %q", err, b)
+	}
 	u.types("ls -l /made; echo after")
 	u.presses("Enter")
 	if s := u.sees("\nafter"); strings.Contains(s, "not found") {
@@ -190,12 +199,31 @@ func TestScreenV7(t *testing.T) {
 	u.presses("F8")
 	u.sees("v7em: the power is cut")
 	u.sees("waiting", "boot: unix", "\n# ")
-	u.types("MKDIR /TMP/KEPT; ECHO AFTER")
+	u.types("MKDIR /KEPT; ECHO AFTER")
 	u.presses("Enter")
 	u.sees("\nAFTER")
 	u.presses("F6")
 	u.sees("powered off", "F9 boots again")
 	u.presses("Enter")
 	u.sees("status 0")
-	packsAreClean(t, dir, "/tmp/kept")
+	packsAreClean(t, dir, "/kept")
+}
+
+// TestScreenEnds: a signal, or the end of the terminal, ends the session, and the
+// terminal is as it was.
+func TestScreenEnds(t *testing.T) {
+	for name, end := range map[string]func(u *user){
+		"signal":   func(u *user) { u.cmd.Process.Signal(syscall.SIGTERM) },
+		"vanished": func(u *user) { u.pty.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := sitDown(t, "boot", "--screen", "--guest", "mini", "--dir", filepath.Join(t.TempDir(), "machine"))
+			u.sees("\x1b[?1049h") // the terminal's other screen
+			u.sees("PDP-11/70")
+			end(u)
+			if status := u.leaves(); status != 1 {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
 }
