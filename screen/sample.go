@@ -38,10 +38,10 @@ type Source struct {
 	Activity *Activity // nil if it is not noted
 }
 
-// Sampler collects what is shown of a machine. Attend belongs to the goroutine that
-// runs the machine, Sample to the one that shows it; the rest is for any.
+// Sampler collects what is shown of a machine. Attend and Called belong to the goroutine
+// that runs the machine, Sample to the one that shows it; the rest is for any.
 type Sampler struct {
-	want atomic.Bool // Attend is to look at the machine
+	want atomic.Uint32 // whether the machine is to be looked at, and when
 
 	mu      sync.Mutex
 	sources []*source
@@ -54,6 +54,14 @@ type Sampler struct {
 	marks  []float64
 	marked time.Time
 }
+
+// When the machine is looked at. A machine that waits for its disks would otherwise
+// hardly ever be seen at work, as it calls Attend whenever it waits.
+const (
+	seen   = iota
+	anyway // at the next occasion, unless it waits then
+	atCall // at a system call, if there is one
+)
 
 // look is what was seen of a machine.
 type look struct {
@@ -158,15 +166,26 @@ func (s *Sampler) SetPower(p Power) {
 // Attend looks at the machine, if it is time to. It is called between two
 // instructions, as often as you like.
 func (s *Sampler) Attend(m *machine.Machine) {
-	if !s.want.Load() {
+	w := s.want.Load()
+	if w == seen {
 		return
 	}
-	c := m.CPU
-	if !c.Waiting {
-		// A machine that waits is looked at again, until it works: it calls much more
-		// often when it waits, and would never be seen at work.
-		s.want.Store(false)
+	if w == anyway && !m.CPU.Waiting {
+		s.want.Store(seen)
 	}
+	s.look(m)
+}
+
+// Called is Attend for the moment at which a program calls the system.
+func (s *Sampler) Called(m *machine.Machine) {
+	if s.want.Load() == atCall {
+		s.want.Store(seen)
+		s.look(m)
+	}
+}
+
+func (s *Sampler) look(m *machine.Machine) {
+	c := m.CPU
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cpu = look{s.cpu.name, Running, c.R[7], c.PSW(), c.Display, m.Instructions(), m.Now()}
@@ -216,7 +235,7 @@ func (s *Sampler) Sample(now time.Time) *Model {
 			o.fresh = true
 		}
 	}
-	s.want.Store(true)
+	s.want.Store(anyway + s.tick%2)
 	return m
 }
 

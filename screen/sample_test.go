@@ -242,3 +242,49 @@ func TestReplay(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 }
+
+// TestLights looks at a machine at moments that tell something.
+func TestLights(t *testing.T) {
+	m, err := machine.New(machine.Config{Model: machine.PDP1145})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSampler()
+	s.SetPower(Running)
+	now := time.Now()
+	sample := func() Processor {
+		now = now.Add(samplePeriod)
+		return s.Sample(now).Processor
+	}
+	set := func(pc, psw uint16, waiting bool) {
+		m.CPU.R[7], m.CPU.Waiting = pc, waiting
+		m.CPU.SetPSW(psw)
+	}
+	s.tick = 1 // the next sample is followed by one at any time
+	sample()
+	set(0o100, 0o340, true)
+	s.Attend(m)
+	set(0o200, 0o170017, false)
+	s.Called(m) // not asked for
+	s.Attend(m)
+	set(0o300, 0, true)
+	s.Attend(m) // seen already
+	if p := sample(); p.PC != 0o200 || p.Mode() != 3 || p.Priority() != 0 || p.Power != Running || p.Name != "PDP-11/45, 248 KB" {
+		t.Errorf("at work: %+v", p)
+	}
+	set(0o400, 0o170000, false)
+	s.Called(m)
+	set(0o500, 0o340, true)
+	s.Attend(m)
+	if p := sample(); p.PC != 0o400 || p.Power != Running {
+		t.Errorf("at a call: %+v", p)
+	}
+	s.Attend(m)
+	if p := sample(); p.PC != 0o500 || p.Power != Waiting || p.Priority() != 7 || p.Mode() != 0 {
+		t.Errorf("waiting: %+v", p)
+	}
+	s.SetPower(PowerOff)
+	if p := sample(); p.Power != PowerOff || p.PC != 0 || p.PSW != 0 {
+		t.Errorf("off: %+v", p)
+	}
+}

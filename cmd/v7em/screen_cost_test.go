@@ -67,7 +67,7 @@ func benchmarkScreen(b *testing.B, script string) {
 	}
 	go func() { _, _ = io.Copy(io.Discard, master) }()
 
-	attend := s.m.Attend
+	attend, trap := s.m.Attend, s.m.CPU.OnTRAP
 	insertAll := func(m *machine.Machine, disk func(name string, p images.Pack) rk.Disk) {
 		for name, p := range s.drives {
 			d, err := parseDrive(name)
@@ -94,7 +94,7 @@ func benchmarkScreen(b *testing.B, script string) {
 	for range b.N {
 		s.do(ctx, func(m *machine.Machine) {
 			insertAll(m, func(_ string, p images.Pack) rk.Disk { return p })
-			m.Attend, s.show = attend, func([]byte) {}
+			m.Attend, m.CPU.OnTRAP, s.show = attend, trap, func([]byte) {}
 		})
 		without, spent := run()
 
@@ -119,7 +119,7 @@ func benchmarkScreen(b *testing.B, script string) {
 		f.x.Sampler.SetPower(tui.Running)
 		n, c := run()
 		speeds, cpus, mips = append(speeds, n/without), append(cpus, 100*(c/spent-1)), append(mips, n/1e6)
-		s.do(ctx, func(m *machine.Machine) { m.Attend, s.show = attend, func([]byte) {} })
+		s.do(ctx, func(m *machine.Machine) { m.Attend, m.CPU.OnTRAP, s.show = attend, trap, func([]byte) {} })
 		if !f.x.Close() {
 			b.Fatal("the screen is stuck")
 		}

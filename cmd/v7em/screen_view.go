@@ -100,12 +100,18 @@ func (w *watcher) attend(m *machine.Machine, drives map[string]images.Pack) {
 		return
 	}
 	w.packs(drives)
-	s, others := w.view.x.Sampler, m.Attend
+	s, attend, trap := w.view.x.Sampler, m.Attend, m.CPU.OnTRAP
 	m.Attend = func() {
-		if others != nil {
-			others()
+		if attend != nil {
+			attend()
 		}
 		s.Attend(m)
+	}
+	m.CPU.OnTRAP = func(code uint8) {
+		if trap != nil {
+			trap(code)
+		}
+		s.Called(m)
 	}
 }
 
