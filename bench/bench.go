@@ -1,4 +1,4 @@
-// Package bench times guest work on V7, here and under SIMH side by side, on
+// Package bench times guest work on V7 or on mini, here and under SIMH side by side, on
 // copies of the same packs.
 package bench
 
@@ -53,8 +53,51 @@ main()
 cd /tmp; cc -O -o sieve sieve.c
 `
 
-// Tasks is the guest work, in the order it is done.
-var Tasks = []Task{
+// Work is what a guest does.
+type Work struct {
+	Tasks []Task // in the order they are done; the first is booting
+	Disk  []Task // for Disk; each leaves the file systems as it found them
+	load  Task   // six loops
+}
+
+// V7 is work for V7.
+var V7 = Work{tasks, diskTasks, load}
+
+// Mini is work for mini, which has neither compilers nor sort.
+var Mini = Work{
+	Tasks: []Task{
+		{Name: BootTask},
+		{Name: "count", Script: "i=; while test x$i != x" + strings.Repeat("a", 400) + "; do i=a$i; done"},
+		{Name: "cat and wc", Script: "for i in " + numbers(40) + "; do cat /unix /unix /bin/sh | cat | wc >/tmp/n; done; rm /tmp/n"},
+		{Name: "cp and cmp", Script: "cd /tmp; for i in " + numbers(40) + "; do cp /unix a; cp a b; cmp a b; rm a b; done"},
+		{Name: "mkdir and rmdir", Script: mkdirs},
+		{Name: "fork and exec", Script: "for i in " + numbers(150) + "; do (cat </dev/null); test x; done"},
+	},
+	Disk: []Task{
+		{Name: "mkdir and rmdir", Script: mkdirs},
+		{Name: "cp of a tree", Script: "cd /tmp; for i in " + numbers(10) + "; do mkdir t t/bin t/etc; cp /bin/* t/bin; cp /etc/* t/etc; cp /unix t; rm -r t; done"},
+		{Name: "small files", Script: "cd /tmp; for i in " + numbers(10) + "; do for j in " + numbers(10) + "; do echo $j >f$j; ln f$j g$j; mv g$j h$j; done; rm f? f?? h? h??; done"},
+	},
+	load: Task{Name: "six loops", Script: `cd /tmp; mkdir 1 2 3; mkdir /usr/tmp; cd /usr/tmp; mkdir 1 2 3
+for d in /tmp /usr/tmp; do
+	(cd $d/1; while :; do mkdir x x/y; mv x w; rmdir w/y w; done) &
+	(cd $d/2; while :; do cp /bin/ls a; ln a b; cp a c; mv c d; rm -f a b d; done) &
+	(cd $d/3; while :; do ls -l /bin | cat | cat >t; cat t | wc >u; rm -f t u; done) &
+done`},
+}
+
+const mkdirs = "cd /tmp; for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do mkdir a b c d; rmdir a b c d; done; done"
+
+// numbers are those from 1 to n, as words.
+func numbers(n int) string {
+	var w []string
+	for i := range n {
+		w = append(w, fmt.Sprint(i+1))
+	}
+	return strings.Join(w, " ")
+}
+
+var tasks = []Task{
 	{Name: BootTask},
 	{Name: "sieve", Prepare: sieve, Script: "/tmp/sieve"},
 	{Name: "sort -r words", Script: "sort -r /usr/dict/words >/tmp/w; rm /tmp/w"},
@@ -64,7 +107,7 @@ var Tasks = []Task{
 	{Name: "dc 2^600", Script: "echo '2 600^p' | dc >/tmp/d; rm /tmp/d"},
 }
 
-// Guest is a V7 at its shell's prompt, on one machine or another.
+// Guest is a V7, or a mini, at its shell's prompt, on one machine or another.
 type Guest interface {
 	// Type types a command without its return, and waits for the echo.
 	Type(ctx context.Context, line string) error
@@ -74,7 +117,7 @@ type Guest interface {
 	Close() error
 }
 
-// Engine boots V7 from the packs in a directory.
+// Engine boots a guest from the packs in a directory.
 type Engine interface {
 	Name() string
 	// Boot returns the guest at its prompt and the host time that booting
@@ -110,11 +153,11 @@ func Median(times []float64) float64 {
 	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
-// Run does all tasks on each engine in turn, runs times, on copies of the RK05
+// Run does all tasks of w on each engine in turn, runs times, on copies of the RK05
 // packs in dir. progress is told what is being timed, and an empty task at the end.
-func Run(ctx context.Context, dir string, engines []Engine, runs int, progress func(engine, task string)) (*Report, error) {
+func Run(ctx context.Context, dir string, w Work, engines []Engine, runs int, progress func(engine, task string)) (*Report, error) {
 	r := &Report{Runs: runs}
-	for _, t := range Tasks {
+	for _, t := range w.Tasks {
 		r.Results = append(r.Results, Result{Task: t.Name, Times: map[string][]float64{}})
 	}
 	for _, e := range engines {
@@ -122,7 +165,7 @@ func Run(ctx context.Context, dir string, engines []Engine, runs int, progress f
 	}
 	for range runs {
 		for _, e := range engines {
-			if err := r.once(ctx, dir, e, progress); err != nil {
+			if err := r.once(ctx, dir, w.Tasks, e, progress); err != nil {
 				return nil, fmt.Errorf("benchmark on %s: %w", e.Name(), err)
 			}
 		}
@@ -141,19 +184,19 @@ func Run(ctx context.Context, dir string, engines []Engine, runs int, progress f
 }
 
 // once times every task on one engine.
-func (r *Report) once(ctx context.Context, dir string, e Engine, progress func(engine, task string)) (err error) {
+func (r *Report) once(ctx context.Context, dir string, tasks []Task, e Engine, progress func(engine, task string)) (err error) {
 	tmp, err := os.MkdirTemp("", "v7em-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := copyPacks(tmp, dir, Tasks); err != nil {
+	if err := copyPacks(tmp, dir, tasks); err != nil {
 		return err
 	}
 	note := func(i int, d time.Duration) {
 		r.Results[i].Times[e.Name()] = append(r.Results[i].Times[e.Name()], d.Seconds())
 	}
-	progress(e.Name(), Tasks[0].Name)
+	progress(e.Name(), tasks[0].Name)
 	g, d, err := e.Boot(ctx, tmp)
 	if err != nil {
 		return err
@@ -164,8 +207,8 @@ func (r *Report) once(ctx context.Context, dir string, e Engine, progress func(e
 		}
 	}()
 	note(0, d)
-	for i := 1; i < len(Tasks); i++ {
-		progress(e.Name(), Tasks[i].Name)
+	for i := 1; i < len(tasks); i++ {
+		progress(e.Name(), tasks[i].Name)
 		if err := command(ctx, g, script("p", i)); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"v7em/images"
+	"v7em/images/mini"
 	"v7em/machine"
 )
 
@@ -64,7 +65,7 @@ func TestRunAlternates(t *testing.T) {
 	dir := install(t)
 	var log []string
 	engines := []Engine{fakeEngine{"a", time.Second, &log, ""}, fakeEngine{"b", 3 * time.Second, &log, ""}}
-	r, err := Run(t.Context(), dir, engines, 2, func(string, string) {})
+	r, err := Run(t.Context(), dir, V7, engines, 2, func(string, string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,50 +83,75 @@ func TestRunAlternates(t *testing.T) {
 		t.Errorf("order %v, want %v", order, want)
 	}
 	log = nil
-	if _, err := Run(t.Context(), dir, []Engine{fakeEngine{"a", 1, &log, "bench.t3"}}, 1, func(string, string) {}); err == nil {
+	if _, err := Run(t.Context(), dir, V7, []Engine{fakeEngine{"a", 1, &log, "bench.t3"}}, 1, func(string, string) {}); err == nil {
 		t.Error("a failed task went unnoticed")
 	} else if log[len(log)-1] != "a close" {
 		t.Error("the guest of a failed task was left running")
 	}
 }
 
-// TestWork does each task once in V7: what is timed must really be done.
-func TestWork(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots V7: left out with -short")
-	}
-	dir := install(t)
-	r, err := Run(t.Context(), dir, []Engine{Here{machine.Config{}}}, 1, func(string, string) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, res := range r.Results {
-		if len(res.Times["v7em"]) != 1 || res.Times["v7em"][0] <= 0 {
-			t.Errorf("%s: times %v", res.Task, res.Times)
+// both runs a test with the packs and the work of each guest.
+func both(t *testing.T, test func(t *testing.T, dir string, work Work)) {
+	t.Run("mini", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "machine")
+		if _, err := mini.Install(dir, time.Now()); err != nil {
+			t.Fatal(err)
 		}
-	}
+		test(t, dir, Mini)
+	})
+	t.Run("v7", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("boots V7: left out with -short")
+		}
+		test(t, install(t), V7)
+	})
+}
+
+// TestWork does each task once: what is timed must really be done.
+func TestWork(t *testing.T) {
+	both(t, func(t *testing.T, dir string, work Work) {
+		r, err := Run(t.Context(), dir, work, []Engine{Here{machine.Config{}}}, 1, func(string, string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Results) != len(work.Tasks) {
+			t.Errorf("%d results of %d tasks", len(r.Results), len(work.Tasks))
+		}
+		for _, res := range r.Results {
+			if len(res.Times["v7em"]) != 1 || res.Times["v7em"][0] <= 0 {
+				t.Errorf("%s: times %v", res.Task, res.Times)
+			}
+		}
+	})
 }
 
 // TestFailureIsNoticed has the guest run a script that fails.
 func TestFailureIsNoticed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots V7: left out with -short")
-	}
-	tmp := t.TempDir()
-	if err := copyPacks(tmp, install(t), Tasks); err != nil {
-		t.Fatal(err)
-	}
-	g, _, err := Here{machine.Config{}}.Boot(t.Context(), tmp)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	if err := command(t.Context(), g, "true || echo "+failed); err != nil {
-		t.Errorf("a command that worked gave %v", err)
-	}
-	if err := command(t.Context(), g, "sh -e /no.such.script || echo "+failed); !errors.Is(err, errFailed) {
-		t.Errorf("a script that failed gave %v", err)
-	}
+	both(t, func(t *testing.T, dir string, work Work) {
+		tmp := t.TempDir()
+		if err := copyPacks(tmp, dir, []Task{{Script: "true; false; true"}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			line string
+			want error
+		}{
+			{"true || echo " + failed, nil},
+			{"sh -e /no.such.script || echo " + failed, errFailed},
+			{script("t", 0), errFailed},
+		} {
+			g, _, err := Here{machine.Config{}}.Boot(t.Context(), tmp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := command(t.Context(), g, c.line); !errors.Is(err, c.want) {
+				t.Errorf("%s gave %v, want %v", c.line, err, c.want)
+			}
+			if err := g.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 // install makes V7's packs.

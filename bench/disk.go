@@ -21,12 +21,12 @@ import (
 	"v7em/unix/kernel"
 )
 
-// DiskTasks is the guest work that shows what a way of keeping packs costs. Each
+// diskTasks is the guest work that shows what a way of keeping packs costs. Each
 // leaves the file systems as it found them.
-var DiskTasks = []Task{
+var diskTasks = []Task{
 	{
 		Name:   "mkdir and rmdir",
-		Script: `cd /tmp; for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do mkdir a b c d; rmdir a b c d; done; done`,
+		Script: mkdirs,
 	},
 	{
 		Name: "cp of a tree",
@@ -62,6 +62,7 @@ type DiskOptions struct {
 	Interval time.Duration // between two commits; 0 for the default
 	Runs     int           // each task, in each mode
 	Settles  int           // clones to settle under load
+	Work     Work          // what the guest does: V7 or Mini
 }
 
 // DiskReport is what keeping packs safe costs.
@@ -129,7 +130,7 @@ type Settling struct {
 	Clone        Spread `json:"clone"`  // seconds of host time, of the guest's own
 }
 
-// Disk does DiskTasks in each of the Modes in turn, on copies of the RK05 packs in
+// Disk does o.Work.Disk in each of the Modes in turn, on copies of the RK05 packs in
 // dir, and then settles clones of a guest under load. The copies are made in dir, so
 // that they are on the same disk of the host. progress is told what is being timed,
 // and an empty task at the end.
@@ -138,7 +139,7 @@ func Disk(ctx context.Context, dir string, o DiskOptions, progress func(mode, ta
 	for _, m := range Modes {
 		r.Modes = append(r.Modes, m.Name)
 	}
-	for _, t := range DiskTasks {
+	for _, t := range o.Work.Disk {
 		r.Results = append(r.Results, DiskResult{Task: t.Name, Times: map[string][]float64{}, Ratios: map[string]float64{}, Fastest: map[string]float64{}})
 	}
 	tmp, err := os.MkdirTemp(dir, "bench-")
@@ -162,14 +163,14 @@ func Disk(ctx context.Context, dir string, o DiskOptions, progress func(mode, ta
 		if err := os.Mkdir(at, 0o777); err != nil {
 			return nil, err
 		}
-		if err := copyPacks(at, dir, append(slices.Clone(DiskTasks), load)); err != nil {
+		if err := copyPacks(at, dir, append(slices.Clone(o.Work.Disk), o.Work.load)); err != nil {
 			return nil, err
 		}
 		if guests[i], err = bootKept(ctx, at, m.Keep, o); err != nil {
 			return nil, fmt.Errorf("benchmark of %s: %w", m.Name, err)
 		}
 	}
-	for task, t := range DiskTasks {
+	for task, t := range o.Work.Disk {
 		costs := make([]cost, len(Modes))
 		for run := range o.Runs + 1 {
 			for i := range Modes {
@@ -225,6 +226,7 @@ type kept struct {
 	volumes   map[kernel.Drive]commit.Volume
 	journaled []*journaldev.Volume
 	log       *transactionLog
+	load      int // its task
 }
 
 // bootKept boots a guest from the packs in a directory.
@@ -237,7 +239,7 @@ func bootKept(ctx context.Context, dir string, k images.Keep, o DiskOptions) (*k
 	if err != nil {
 		return nil, errors.Join(err, packs.Close())
 	}
-	g := &kept{here: here{packs: packs}, log: log, volumes: map[kernel.Drive]commit.Volume{}}
+	g := &kept{here: here{packs: packs}, log: log, load: len(o.Work.Disk), volumes: map[kernel.Drive]commit.Volume{}}
 	for unit, d := range packs.Disks {
 		if v, ok := d.(*journaldev.Volume); ok {
 			g.journaled = append(g.journaled, v)
@@ -310,7 +312,7 @@ func (g *kept) quiet(ctx context.Context) error {
 func (g *kept) settle(ctx context.Context, n int) (Settling, error) {
 	g.committer.Close()
 	g.committer = commit.NewCommitter(g.m, g.volumes, commit.Options{Interval: settleInterval, SyncWaits: true})
-	if err := command(ctx, g, "sh /bench.t"+strconv.Itoa(len(DiskTasks))+" >/dev/null 2>&1 &"); err != nil {
+	if err := command(ctx, g, "sh /bench.t"+strconv.Itoa(g.load)+" >/dev/null 2>&1 &"); err != nil {
 		return Settling{}, err
 	}
 	if _, err := g.session.Run(ctx, 5*console.Second); err != nil {

@@ -16,6 +16,7 @@ import (
 
 func benchCommand() *cobra.Command {
 	var o machineFlags
+	var which guestFlags
 	var sim string
 	var runs int
 	var asJSON, disk bool
@@ -26,7 +27,8 @@ func benchCommand() *cobra.Command {
 		Long: `Bench boots V7 on copies of the RK05 packs and times work in it: booting, a sieve,
 sort, the C compiler, nroff, making a kernel, dc. With --simh the same work is done
 under that SIMH, in turn with our own runs, and the table shows how many times as
-long SIMH took.
+long SIMH took. On mini (--guest mini, or where there is no copy of V7) the work is loops,
+copies, pipes and processes.
 
 With --disk it times work that changes disks, in turn on packs without a journal, with
 one, with one and ordered data, and written through; and it shows what the journal did
@@ -35,7 +37,8 @@ made in the machine's directory, to be on the same disk of the host.`,
 		Example: `  v7em bench
   v7em bench --simh pdp11 --runs 5
   v7em bench --simh pdp11 --json >times.json
-  v7em bench --disk --runs 7`,
+  v7em bench --disk --runs 7
+  v7em bench --guest mini`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -46,12 +49,20 @@ made in the machine's directory, to be on the same disk of the host.`,
 			case interval <= 0:
 				return usagef("--commit-interval %v: must be positive", interval)
 			}
+			if err := which.check(); err != nil {
+				return err
+			}
 			dir, err := o.machineDir()
 			if err != nil {
 				return err
 			}
-			if err := ensureInstalled(cmd.Context(), dir, cmd.ErrOrStderr()); err != nil {
+			dir, isMini, err := which.prepare(cmd.Context(), dir, cmd.ErrOrStderr())
+			if err != nil {
 				return err
+			}
+			work := bench.V7
+			if isMini {
+				work = bench.Mini
 			}
 			o.disk = images.RK().Name
 			c, err := o.config(dir)
@@ -73,7 +84,7 @@ made in the machine's directory, to be on the same disk of the host.`,
 				}
 			}
 			if disk {
-				opts := bench.DiskOptions{Config: cfg, Interval: interval, Runs: runs, Settles: settles}
+				opts := bench.DiskOptions{Config: cfg, Work: work, Interval: interval, Runs: runs, Settles: settles}
 				r, err := bench.Disk(cmd.Context(), dir, opts, status)
 				if err != nil {
 					return err
@@ -91,7 +102,7 @@ made in the machine's directory, to be on the same disk of the host.`,
 				}
 				engines = append(engines, bench.SIMH{Path: path, Config: cfg})
 			}
-			r, err := bench.Run(cmd.Context(), dir, engines, runs, status)
+			r, err := bench.Run(cmd.Context(), dir, work, engines, runs, status)
 			if err != nil {
 				return err
 			}
@@ -101,6 +112,7 @@ made in the machine's directory, to be on the same disk of the host.`,
 			return printBench(cmd.OutOrStdout(), r)
 		},
 	}
+	which.add(cmd.Flags())
 	o.addHardware(cmd.Flags()) // the work is on the RK05 packs
 	cmd.Flags().StringVar(&sim, "simh", "", "also time the SIMH PDP-11 at `PATH`, or of that name")
 	cmd.Flags().IntVar(&runs, "runs", 3, "do everything so many times; the table has the medians")

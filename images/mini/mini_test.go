@@ -55,6 +55,7 @@ func TestCommands(t *testing.T) {
 		{"x=`echo a; echo b`; echo \"$x\"; echo $x", "a\nb\na b\n"},
 		{"cat >/tmp/s <<x", "sh: syntax error\n"},
 		{"echo 'echo $0 $1 $#; exit 3' >/tmp/s; sh /tmp/s q r; echo $?; chmod 755 /tmp/s; /tmp/s z", "/tmp/s q 2\n3\n/tmp/s z 1\n"},
+		{"echo 'true; echo a; false || echo b; false; echo c' >/tmp/e; sh -e /tmp/e; echo $?; sh /tmp/e; rm /tmp/e", "a\nb\n1\na\nb\nc\n"},
 		{"(sleep 1 & wait; echo done)", "done\n"},
 		{"true & wait; test $! -gt 4 && echo started", "*\nstarted\n"},
 		{"date 7912312359; date >/tmp/d; date 7907011200", ""},

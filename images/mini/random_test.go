@@ -229,7 +229,7 @@ func (g *generator) command() {
 		}
 		return
 	}
-	switch g.rnd.IntN(30) {
+	switch g.rnd.IntN(31) {
 	case 0, 1, 2: // mkdir
 		switch {
 		case there != nil:
@@ -322,6 +322,17 @@ func (g *generator) command() {
 			g.do("", []string{"cat %s %s %s >%s", "cat %s %s %s | cat >%s", "(cat %s; cat %s) | cat - %s >%s"}[g.rnd.IntN(3)],
 				g.at(file.path), g.at(other.path), g.at(file.path), g.at(to.path))
 			g.write(to.path, data)
+		}
+	case 30: // a large one, with double indirect blocks
+		for _, f := range files {
+			if len(f.data) > len(file.data) && len(f.data) < 30_000 {
+				file = f
+			}
+		}
+		if to, ok := g.target(); ok && to.node != file.node && len(file.data) > 0 && len(file.data) < 30_000 {
+			n := min(6, 150_000/len(file.data))
+			g.do("", "for i in 1 2 3 4 5 6; do if test $i -lt %d; then cat %s; fi; done >%s", n+1, g.at(file.path), g.at(to.path))
+			g.write(to.path, bytes.Repeat(file.data, n))
 		}
 	case 24: // what a file has
 		lines := bytes.Count(file.data, []byte("\n"))

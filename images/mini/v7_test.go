@@ -23,19 +23,18 @@ func TestV7Programs(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := map[string]string{}
-	for _, n := range []string{"ls", "cat", "echo", "cp", "mv", "rm", "mkdir", "rmdir", "pwd", "wc", "grep", "sort", "od", "cmp", "ed", "sh", "expr", "test", "sum", "df", "sed", "icheck", "dcheck", "du"} {
+	for _, n := range []string{"ls", "cat", "echo", "cp", "mv", "rm", "mkdir", "rmdir", "pwd", "wc", "grep", "sort", "od", "cmp", "ed", "sh", "expr", "test", "sum", "df", "icheck", "dcheck", "du"} {
 		b, err := v7.ReadFile("/bin/" + n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files["/v7."+n] = string(b)
+		files["/usr/tmp/"+n] = string(b)
 	}
 	for _, model := range []machine.Model{machine.PDP1145, machine.PDP1170} {
 		g := guest.Boot(t, guest.Options{Guest: guest.Mini, Machine: machine.Config{Model: model}, Files: files})
-		g.Run("mkdir /w /v7; cd /; for i in v7.*; do mv $i v7/`echo $i | /v7.sed s/v7.//`; done")
-		g.Run("cd /w; PATH=/v7:/bin:/etc")
+		g.Run("mkdir /w; cd /w; PATH=/usr/tmp:/bin:/etc")
 		for _, tt := range []struct{ command, want string }{
-			{"/v7/echo a b", "a b\n"},
+			{"/usr/tmp/echo a b", "a b\n"},
 			{"mkdir x; mkdir x/y; cd x/y; pwd; cd ../..", "/w/x/y\n"},
 			{"echo one >x/1; echo two >x/2; cat x/1 x/2 | sort -r; cp x/1 x/3; mv x/3 x/4; ls x", "two\none\n1\n2\n4\ny\n"},
 			{"wc x/1; grep -n o x/1 x/2", "      1      1       4 x/1\nx/1:1:one\nx/2:1:two\n"},

@@ -36,6 +36,16 @@ main:
 	beq	4f
 	mov	posp,r0
 	mov	2(r0),r0
+	mov	$minuse,r1
+	jsr	pc,strcmp
+	bne	1f
+	inc	errexit
+	add	$2,posp
+	dec	posn
+	beq	4f
+1:
+	mov	posp,r0
+	mov	2(r0),r0
 	mov	$minusc,r1
 	jsr	pc,strcmp
 	beq	cstring
@@ -414,7 +424,11 @@ list:
 	beq	4f
 	mov	r2,ptr
 	jsr	pc,andor
-	br	6f
+	tst	errexit
+	beq	6f
+	tst	lastst
+	beq	6f
+	jmp	quit
 4:
 	mov	ptr,r3			/ a process in the background
 	jsr	pc,dofork
@@ -801,6 +815,14 @@ dobrace:
 	mov	$kbrace,r0
 	jmp	expect
 
+/ A list that is tested: with -e too it may fail.
+condition:
+	mov	errexit,-(sp)
+	clr	errexit
+	jsr	pc,list
+	mov	(sp)+,errexit
+	rts	pc
+
 / if list then list [elif list then list] [else list] fi
 doif:
 	mov	r2,-(sp)
@@ -810,7 +832,7 @@ doif:
 	beq	2f
 	inc	noexec
 2:
-	jsr	pc,list
+	jsr	pc,condition
 	mov	$kthen,r0
 	jsr	pc,expect
 	tst	noexec
@@ -884,7 +906,7 @@ dowhile:
 	clr	-(sp)			/ the status of the body
 2:
 	mov	r3,ptr
-	jsr	pc,list
+	jsr	pc,condition
 	mov	$kdo,r0
 	jsr	pc,expect
 	tst	noexec
@@ -2257,6 +2279,7 @@ bshift:	<shift\0>
 bread:	<read\0>
 bexec:	<exec\0>
 minusc:	<-c\0>
+minuse:	<-e\0>
 prompt:	<# \0>
 prompt2: <\> \0>
 ps1:	<PS1\0>
@@ -2288,6 +2311,7 @@ topsp:	.=.+2
 tty:	.=.+2		/ prompt
 eof:	.=.+2
 once:	.=.+2
+errexit: .=.+2		/ -e: the first command that fails ends the shell
 infd:	.=.+2
 inleft:	.=.+2
 inptr:	.=.+2
