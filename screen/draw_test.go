@@ -425,9 +425,10 @@ func TestDialogAndNotes(t *testing.T) {
 	x.wake = make(chan struct{}, 1)
 	fmt.Fprint(x.Console, strings.Repeat("console\r\n", 100))
 	d := x.OpenDialog("menu")
-	fmt.Fprint(d, "v7em> ")
+	fmt.Fprint(d, strings.Repeat("x", 66)+"\r\nv7em> ")
 	x.draw()
 	find(t, s, " menu ")
+	find(t, s, "│"+strings.Repeat("x", 66)+"│") // wider than the console
 	cx, cy := find(t, s, "v7em> ")
 	if gx, gy, ok := s.GetCursor(); !ok || gx != cx+6 || gy != cy {
 		t.Errorf("cursor at %d,%d", gx, gy)
@@ -435,7 +436,8 @@ func TestDialogAndNotes(t *testing.T) {
 	x.CloseDialog()
 	x.Console.Scroll(-5, 59, 28)
 	x.draw()
-	if all := strings.Join(rows(s), "\n"); strings.Contains(all, "v7em>") {
+	find(t, s, "─ rk0 ─")
+	if all := strings.Join(rows(s), "\n"); strings.Contains(all, "v7em>") || strings.Contains(all, "xxx") {
 		t.Error("the dialog is still there")
 	}
 	find(t, s, "scrolled back")

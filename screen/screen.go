@@ -15,6 +15,8 @@ const (
 	drawPeriod   = 25 * time.Millisecond
 	// typeAhead is how many keys may wait for a reader.
 	typeAhead = 4096
+	// dialogColumns is how wide a dialog is, if it can be.
+	dialogColumns = 68
 )
 
 // Command is what a function key asks for.
@@ -340,7 +342,9 @@ func (x *Screen) draw() {
 		d.keys(p.keys)
 	}
 	if dialog != nil {
-		in := d.box(center(p.console, 76, 18), title)
+		area := p.console
+		area.w = min(w, max(area.w, dialogColumns))
+		in := d.box(center(area, dialogColumns, 18), title)
 		cx, cy, ok = d.console(in, dialog.View(in.w, in.h))
 	}
 	if x.model.Recovery != nil {

@@ -259,6 +259,9 @@ func (t *terminal) bootsAgain(ctx context.Context, why error) bool {
 		t.say("%v", why)
 	}
 	t.say("F9 boots again; any other key leaves")
+	for len(t.keys) > 0 { // typed before that was said
+		<-t.keys
+	}
 	key := func() byte {
 		select {
 		case c := <-t.keys:
