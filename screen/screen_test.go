@@ -72,8 +72,10 @@ func TestCommands(t *testing.T) {
 	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 90)) })
 	s.InjectKey(tcell.KeyF4, 0, 0)
 	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 31)+" ") })
-	if !x.Close() || !x.Close() {
-		t.Error("it does not close")
+	for range 2 { // the second time does nothing
+		if !x.Close() {
+			t.Error("it does not close")
+		}
 	}
 	if _, ok := <-x.Keys(); ok {
 		t.Error("a key after the end")
