@@ -85,6 +85,8 @@ type Run struct {
 	Ops    []Op
 	Time   uint64 // how long the workload ran, virtual nanoseconds
 	Output string // what the guest printed meanwhile
+
+	SyncTime uint64 // what a sync takes on the host's disk, virtual nanoseconds
 }
 
 // Pack is a pack of a recorded run, as it was before the first event: durable.

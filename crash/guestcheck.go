@@ -212,8 +212,7 @@ func (j *judge) stores(p point) ([]*block.Store, error) {
 			return nil, err
 		}
 		if j.Mode == Journal && f.packs[i].err == nil {
-			var t uint64
-			r, err := j.packs[i].restorer.Restore(s, recovering{&j.left[i][0], &t}, recovering{&j.left[i][1], &t})
+			r, err := j.restore(i, s, new(uint64))
 			if err != nil {
 				return nil, err
 			}

@@ -12,22 +12,40 @@ import (
 	"v7em/unix/kernel"
 )
 
-// KeepOptions say how packs are journaled. Zero values stand for the defaults.
+// KeepOptions say how packs are journaled. What is zero is as in StressKeep.
 type KeepOptions struct {
-	JournalSize  int64 // bytes; the default is DefaultJournalSize
-	Transactions int   // the default is DefaultTransactions
-	Data         journaldev.DataMode
-	Interval     time.Duration // between commits, virtual; the default is DefaultInterval
-	SyncTime     time.Duration // what a sync takes on the host's disk, virtual; the default is the constant
+	JournalSize  int64               // of each pack's, in bytes, from journaldev.MinJournalSize on
+	Transactions int                 // of each pack, at least 2
+	Data         journaldev.DataMode // empty for journaldev.DataJournal
+	Interval     time.Duration       // between commits, virtual
+	SyncTime     time.Duration       // what a sync takes on the host's disk, virtual
 }
 
-// A recorded run commits often, into small journals, and most of its transactions are
-// under way at once: it is to meet all that can happen.
-const (
-	DefaultJournalSize  = journaldev.MinJournalSize // bytes
-	DefaultTransactions = 16
-	DefaultInterval     = 10 * time.Millisecond
+var (
+	// StressKeep commits often, into small journals, onto a disk as slow as a memory
+	// card, so that most of the transactions are under way at once: a run is to meet all
+	// that can happen.
+	StressKeep = KeepOptions{
+		JournalSize: journaldev.MinJournalSize, Transactions: 16, Data: journaldev.DataJournal,
+		Interval: 10 * time.Millisecond, SyncTime: 60 * time.Millisecond,
+	}
+	// ProductKeep is what the transaction layer does unless it is told otherwise, as in
+	// v7em boot, on the disk of a common host: an SSD, of which a sync takes some
+	// milliseconds.
+	ProductKeep = KeepOptions{
+		JournalSize: journaldev.DefaultJournalSize, Transactions: journaldev.DefaultTransactions, Data: journaldev.DataJournal,
+		Interval: commit.DefaultInterval, SyncTime: 5 * time.Millisecond,
+	}
 )
+
+// withDefaults fills in what is zero.
+func (o KeepOptions) withDefaults() KeepOptions {
+	d := StressKeep
+	return KeepOptions{
+		JournalSize: cmp.Or(o.JournalSize, d.JournalSize), Transactions: cmp.Or(o.Transactions, d.Transactions),
+		Data: cmp.Or(o.Data, d.Data), Interval: cmp.Or(o.Interval, d.Interval), SyncTime: cmp.Or(o.SyncTime, d.SyncTime),
+	}
+}
 
 // journal is what a recorder has in the journal mode.
 type journal struct {
@@ -128,16 +146,15 @@ func (r *recorder) keep(p *pack, run *Pack) (rk.Disk, error) {
 	v.files = [2]*hostFile{{t: &r.trace, pack: p.index, data: image}, {t: &r.trace, pack: p.index, journal: true}}
 	o := journaldev.VolumeOptions{
 		Options: journaldev.Options{Unit: run.Drive},
-		Data:    r.o.Keep.Data, Transactions: cmp.Or(r.o.Keep.Transactions, DefaultTransactions),
-		JournalSize: cmp.Or(r.o.Keep.JournalSize, DefaultJournalSize),
-		Clock:       r.clock, ByHand: true, Flaw: r.o.Flaw.ofVolume(),
+		Data:    r.o.Keep.Data, Transactions: r.o.Keep.Transactions, JournalSize: r.o.Keep.JournalSize,
+		Clock: r.clock, ByHand: true, Flaw: r.o.Flaw.ofVolume(),
 		Random: rand.NewChaCha8([32]byte{byte(p.unit)}),
 	}
 	var err error
 	if v.Volume, err = journaldev.Mount(v.files[0], v.files[1], o); err != nil {
 		return nil, err
 	}
-	r.busy, r.sync = 0, cmp.Or(uint64(max(r.o.Keep.SyncTime, 0)), SyncTime)
+	r.busy = 0 // the new journal was there before
 	run.Journal = append([]byte{}, v.files[1].data...)
 	r.volumes = append(r.volumes, v)
 	return v, nil
@@ -156,7 +173,7 @@ func (r *recorder) commits() {
 		volumes[kernel.Drive{Controller: kernel.RK, Unit: r.packs[i].unit}] = v
 	}
 	r.commit = commit.NewCommitter(r.m, volumes, commit.Options{
-		Interval: cmp.Or(r.o.Keep.Interval, DefaultInterval), SyncWaits: true, Clock: r.clock, Settler: r.o.Flaw.settler(),
+		Interval: r.o.Keep.Interval, SyncWaits: true, Clock: r.clock, Settler: r.o.Flaw.settler(),
 		InStep: func() {
 			if at, ok := r.due(); ok {
 				r.pump(at)

@@ -306,10 +306,11 @@ type recoveryError struct{ journaldev.Recovery }
 func (e recoveryError) Error() string { return e.Recovery.String() }
 
 // recovering is a file while a pack is recovered: what is written is only counted, in
-// the time that it takes on the default disk of the host.
+// the time that it takes on the host's disk.
 type recovering struct {
 	*remains
-	time *uint64
+	time     *uint64
+	syncTime uint64
 }
 
 func (f recovering) spend(nanos uint64, bytes int) {
@@ -327,8 +328,17 @@ func (f recovering) WriteAt(p []byte, _ int64) (int, error) {
 }
 
 func (f recovering) Size() (int64, error) { return f.size, nil }
-func (f recovering) Sync() error          { f.spend(SyncTime, 0); return nil }
+func (f recovering) Sync() error          { f.spend(f.syncTime, 0); return nil }
 func (f recovering) Close() error         { return nil }
+
+// restore recovers what is left of pack i, of which store is the image, and adds the
+// time that it takes to spent.
+func (j *judge) restore(i int, store *block.Store, spent *uint64) (*journaldev.Restored, error) {
+	left := &j.left[i]
+	image, journal := recovering{&left[0], spent, j.SyncTime}, recovering{&left[1], spent, j.SyncTime}
+	image.spend(0, store.Blocks()*block.Size) // it is read as a whole
+	return j.packs[i].restorer.Restore(store, image, journal)
+}
 
 // pack judges what is left of a pack.
 func (j *judge) pack(i int) (*packResult, error) {
@@ -352,9 +362,7 @@ func (j *judge) pack(i int) (*packResult, error) {
 	total := left[0].total
 	res := packResult{}
 	if j.Mode == Journal {
-		image, journal := recovering{&left[0], &res.time}, recovering{&left[1], &res.time}
-		image.spend(0, store.Blocks()*block.Size) // it is read as a whole
-		r, err := b.restorer.Restore(store, image, journal)
+		r, err := j.restore(i, store, &res.time)
 		if err != nil {
 			res.err = err
 		} else {

@@ -31,7 +31,7 @@ type RecordOptions struct {
 	Drives  rk.Timing      // of the guest's drives during the workload; the default is DefaultDrives
 	Now     time.Time      // the guest's clock at boot; the default is Epoch
 
-	Keep KeepOptions // how the packs are journaled
+	Keep KeepOptions // how the packs are journaled; the default is StressKeep
 	Flaw Flaw        // a mistake, for tests
 	// Limit is the virtual time, in nanoseconds, that the workload may take; 0 for an
 	// hour.
@@ -134,6 +134,11 @@ func Record(ctx context.Context, o RecordOptions) (*Run, error) {
 	if o.Limit == 0 {
 		r.o.Limit = workloadLimit
 	}
+	r.o.Keep = o.Keep.withDefaults()
+	if r.o.Keep.SyncTime < 0 {
+		return nil, fmt.Errorf("recording: a sync that takes %v", r.o.Keep.SyncTime)
+	}
+	r.sync = uint64(r.o.Keep.SyncTime)
 	if err := r.boot(); err != nil {
 		return nil, fmt.Errorf("recording: booting the guest: %w", err)
 	}
@@ -245,7 +250,7 @@ func (r *recorder) command(c string) (string, error) {
 // there.
 func (r *recorder) insert() error {
 	r.now = r.m.Now
-	r.run = &Run{Mode: r.o.Mode}
+	r.run = &Run{Mode: r.o.Mode, SyncTime: r.sync}
 	for unit := range rk.Drives {
 		disk, ok := r.m.RK.Disk(unit).(machine.MemDisk)
 		if !ok {

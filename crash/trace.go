@@ -9,12 +9,11 @@ import (
 )
 
 // The host's disk of a recorded run: what each write and each sync takes of virtual
-// time, in nanoseconds. It does one thing at a time, for all packs. It is as slow as a
-// memory card: then commits follow each other before the older ones are home.
+// time, in nanoseconds. It does one thing at a time, for all packs. What a sync takes
+// is one of the KeepOptions.
 const (
-	WriteTime  = 100_000    // a write, and
-	SectorTime = 10_000     // each of its sectors
-	SyncTime   = 60_000_000 // a sync, unless options say otherwise
+	WriteTime  = 100_000 // a write, and
+	SectorTime = 10_000  // each of its sectors
 )
 
 // trace records what happens while a workload runs.
@@ -25,7 +24,7 @@ type trace struct {
 	last   uint64 // the time of the newest event
 	events []Event
 
-	sync uint64 // what a sync takes
+	sync uint64 // what a sync takes of virtual time, in nanoseconds
 	busy uint64 // when the host's disk will have done what it does now
 }
 
