@@ -311,7 +311,7 @@ func (s *session) leave(how leaving) error {
 		}
 		s.say("saved in %s", s.o.save)
 	case leaveSync:
-		s.say("V7 writes everything out")
+		s.say("the guest writes everything out")
 		s.c.Echo, s.c.Paced = nil, nil
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
@@ -322,7 +322,7 @@ func (s *session) leave(how leaving) error {
 				return err
 			}
 		case err != nil || !answered && !s.multi:
-			s.say("no shell answered the sync: what V7 had not written is lost")
+			s.say("no shell answered the sync: what it had not written is lost")
 		}
 		s.say("powered off")
 	case leaveCut:
