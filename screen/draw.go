@@ -458,8 +458,15 @@ func kindLegends(w int) [][]legendEntry {
 	return append(rows, row)
 }
 
-// stateColumns are the widths of the columns of the states, one blank included.
-var stateColumns = [...]int{5, 7, 6, 6, 4, 6}
+// stateColumns returns how wide the columns of the states are, one blank included,
+// in a picture of so many columns.
+func stateColumns(w int) [journaldev.StateEStart + 1]int {
+	c := [...]int{5, 7, 6, 6, 4, 6}
+	for s := journaldev.StateCreate; s <= journaldev.StateEStart; s++ {
+		c[s] += max(0, min(w-pictureColumns, 60)) / int(journaldev.StateEStart)
+	}
+	return c
+}
 
 // journals draws the transactions and the rings. Where there is no room for all, those
 // that were busy last come first.
@@ -485,7 +492,7 @@ func (p painter) journals(r rect, drives []Drive) {
 	}
 	p.heading(title, "transactions", fmt.Sprintf("%.1f commits/s", rate), bold)
 	head, r := r.top(1)
-	x := head.x + 5
+	x, columns := head.x+5, stateColumns(head.w)
 	for s := journaldev.StateFree; s <= journaldev.StateEStart; s++ {
 		style := dim
 		for _, d := range with {
@@ -494,7 +501,7 @@ func (p painter) journals(r rect, drives []Drive) {
 			}
 		}
 		p.text(x, head.y, head.x+head.w-x, style, s.String())
-		x += stateColumns[s]
+		x += columns[s]
 	}
 	busy := slices.Clone(with)
 	slices.SortStableFunc(busy, func(a, b Drive) int { return cmp.Compare(a.Journal.idle(), b.Journal.idle()) })
@@ -529,24 +536,41 @@ func (j *Journal) idle() uint8 {
 // that was in a state a moment ago leaves a trace there.
 func (p painter) transactions(r rect, d Drive) {
 	p.text(r.x+1, r.y, r.w-1, bold, d.Name)
-	x := r.x + 5
+	x, columns := r.x+5, stateColumns(r.w)
 	for s := journaldev.StateFree; s <= journaldev.StateEStart; s++ {
-		n, room := d.Journal.States[s], min(stateColumns[s]-1, r.x+r.w-x)
+		n, room := d.Journal.States[s], min(columns[s]-1, r.x+r.w-x)
 		style := plain.Foreground(stateHue[s])
 		switch {
 		case s == journaldev.StateFree:
 			p.text(x, r.y, room, dim, fmt.Sprintf("%3d", n))
-		case n > room:
-			p.text(x, r.y, room, style, fmt.Sprintf("●%d", n))
 		case n > 0:
-			p.text(x, r.y, room, style, strings.Repeat("●", n))
+			p.text(x, r.y, room, style, d.Journal.in(s, n, room))
 		case d.Journal.Ages[s] <= hotAge:
 			p.text(x, r.y, room, style, "○")
 		default:
 			p.text(x, r.y, room, dim, "·")
 		}
-		x += stateColumns[s]
+		x += columns[s]
 	}
+}
+
+// in tells of the n transactions in a state what there is room for: which they are,
+// or how many.
+func (j *Journal) in(s journaldev.State, n, room int) string {
+	var ids []string
+	for _, t := range j.Transactions {
+		if t.State == s {
+			ids = append(ids, fmt.Sprintf("●%d", t.ID))
+		}
+	}
+	slices.Sort(ids)
+	if text := strings.Join(ids, " "); runes(text) <= room && len(ids) == n && room > 7 {
+		return text
+	}
+	if n <= room {
+		return strings.Repeat("●", n)
+	}
+	return fmt.Sprintf("%d●", n)
 }
 
 var stateHue = [...]tcell.Color{

@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
+
+	"v7em/journaldev"
 )
 
 // testModel is a machine in the midst of work, with so many drives of so many blocks.
@@ -30,7 +33,8 @@ func testModel(drives, blocks int) *Model {
 			}
 		}
 		d.Journal = &Journal{
-			States: [...]int{5, 1, 0, 1, 0, 1}, Ages: [...]uint8{0, 0, 3, 0, 100, 0},
+			Transactions: []journaldev.TransStatus{{State: journaldev.StateCreate, ID: 43}, {State: journaldev.StateTrans, ID: 42}, {State: journaldev.StateEStart, ID: 41}},
+			States:       [...]int{5, 1, 0, 1, 0, 1}, Ages: [...]uint8{0, 0, 3, 0, 100, 0},
 			Used: 1 << 20, Size: 4 << 20, Head: 512 << 10, Rate: 4.9, Latency: 2300 * time.Microsecond,
 		}
 		m.Drives = append(m.Drives, d)
@@ -202,7 +206,7 @@ func TestSizes(t *testing.T) {
 		with         []string
 		without      []string
 	}{
-		{200, 60, 8, []string{"─ rk7 ─", "12.3 MIPS", "PgUp/Dn scroll", "ESTART"}, []string{"taller", "needs"}},
+		{200, 60, 8, []string{"─ rk7 ─", "12.3 MIPS", "PgUp/Dn scroll", "ESTART", "●43 ", "●42 ", "●41 "}, []string{"taller", "needs"}},
 		{100, 30, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
 		{100, 24, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
 		{100, 24, 16, []string{" rk0 S≡", "2 more drives: make the window taller"}, []string{"rk14", "needs"}},
@@ -244,6 +248,29 @@ func TestSizes(t *testing.T) {
 			x.dialog, x.title = newDialog(), "menu"
 			fmt.Fprint(x.Console, "hello\r\nthere")
 			x.draw()
+		}
+	}
+}
+
+// TestConsoleKeepsToItself prints anything at all: the picture stays as it was.
+func TestConsoleKeepsToItself(t *testing.T) {
+	s := simulation(t, 100, 30)
+	x := still(s, testModel(3, 4872))
+	x.draw()
+	before := cut(s, 59, 0, 41, 30)
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 50 {
+		b := make([]byte, 5000)
+		for i := range b {
+			b[i] = byte(r.IntN(256))
+			if r.IntN(4) == 0 {
+				b[i] = "\x1b[\r\n\b\t\a\xe6\x97\xa5"[r.IntN(10)]
+			}
+		}
+		x.Console.Write(b)
+		x.draw()
+		if after := cut(s, 59, 0, 41, 30); !slices.Equal(before, after) {
+			t.Fatalf("the picture is\n%s", strings.Join(after, "\n"))
 		}
 	}
 }
