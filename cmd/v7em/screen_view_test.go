@@ -215,6 +215,18 @@ func TestScreenEnds(t *testing.T) {
 	for name, end := range map[string]func(u *user){
 		"signal":   func(u *user) { u.cmd.Process.Signal(syscall.SIGTERM) },
 		"vanished": func(u *user) { u.pty.Close() },
+		"stuck": func(u *user) {
+			u.mu.Lock() // the reader stops
+			defer u.mu.Unlock()
+			u.pty.WriteString(strings.Repeat("\x1bOS", 200)) // F4, which draws everything anew
+			time.Sleep(time.Second)                          // more would not do harm, nor less
+			u.cmd.Process.Signal(syscall.SIGTERM)
+			select {
+			case <-u.ended:
+			case <-time.After(patience):
+				u.t.Error("the stuck terminal holds up the end")
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := sitDown(t, "boot", "--screen", "--guest", "mini", "--dir", filepath.Join(t.TempDir(), "machine"))
