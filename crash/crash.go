@@ -132,7 +132,8 @@ type Result struct {
 	Workload string       `json:"workload"`
 	Guest    string       `json:"guest"`
 	Seed     uint64       `json:"seed"`
-	Points   string       `json:"points"` // "all" or a number
+	Stress   bool         `json:"stress,omitempty"` // packs were journaled as in StressKeep, not as in ProductKeep
+	Points   string       `json:"points"`           // "all" or a number
 	Models   []Model      `json:"models"`
 	Modes    []ModeResult `json:"modes"`
 }
