@@ -153,6 +153,9 @@ func TestComesUp(t *testing.T) {
 				t.Errorf("up for %d looks, after %d", looked, first)
 			}
 			m.Run(guest.Second)
+			for s := seen(m); !s.User && !s.Waiting; s = seen(m) { // a tick of the clock
+				m.Run(1000)
+			}
 			v, err := k.Look(seen(m))
 			if err != nil {
 				t.Fatal(err)
@@ -241,6 +244,9 @@ func TestWritesTheSame(t *testing.T) {
 			for _, command := range commands {
 				g.Run(command)
 				g.Wait(guest.Second / 10)
+				for s := seen(g.M); !s.User && !s.Waiting; s = seen(g.M) { // a tick of the clock
+					g.M.Run(1000)
+				}
 				v, err := k.Look(seen(g.M))
 				if err != nil {
 					t.Fatal(err)
