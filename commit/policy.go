@@ -291,7 +291,7 @@ func (c *Committer) finish(h *handed) {
 	for i, t := range h.tickets {
 		drive := h.drives[i]
 		if err := t.Wait(); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
+			errs = append(errs, inDrive(drive, err))
 			continue
 		}
 		c.committed[drive] = h.point.Packs[drive]
@@ -372,12 +372,20 @@ func (c *Committer) hand(h *handed, note journaldev.Note) {
 		delete(c.committed, drive)
 		t, err := c.volumes[drive].Commit(state, note)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", drive, err))
+			errs = append(errs, inDrive(drive, err))
 			continue
 		}
 		h.drives, h.tickets = append(h.drives, drive), append(h.tickets, t)
 	}
 	h.err = errors.Join(errs...)
+}
+
+// inDrive says in which drive something has failed, if the error does not.
+func inDrive(drive kernel.Drive, err error) error {
+	if e := new(journaldev.Error); errors.As(err, &e) && e.Unit != "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", drive, err)
 }
 
 // same says whether two states of a pack differ in nothing but swap space.

@@ -3,6 +3,7 @@ package journaldev
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"v7em/block"
 )
@@ -47,10 +48,12 @@ type backing struct {
 	unit   string
 	dirty  bool // written since the last sync
 	failed error
+	told   atomic.Pointer[error] // failed, for other goroutines
 }
 
 func (b *backing) fail(op string, n int, err error) error {
 	b.failed = &Error{Op: op, Unit: b.unit, Path: b.path, Block: n, Err: err}
+	b.told.Store(&b.failed)
 	return b.failed
 }
 

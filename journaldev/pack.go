@@ -62,7 +62,7 @@ type Options struct {
 // every write goes to the host file first. A write that fails is final: the
 // drive gets the error, the pack is read-only from then on, and Err tells why.
 //
-// A Pack may be used by one goroutine at a time.
+// A Pack may be used by one goroutine at a time, but for Err.
 type Pack struct {
 	store    *block.Store
 	back     *backing
@@ -158,10 +158,16 @@ func (p *Pack) Recovery() Recovery { return p.recovery }
 
 // ReadOnly says whether the drive's write-protect switch is on: the file was
 // opened so, or a write to it has failed.
-func (p *Pack) ReadOnly() bool { return p.readOnly || p.back.failed != nil }
+func (p *Pack) ReadOnly() bool { return p.readOnly || p.Err() != nil }
 
-// Err returns the failed write or sync that made the pack read-only, or nil.
-func (p *Pack) Err() error { return p.back.failed }
+// Err returns the failed write or sync that made the pack read-only, or nil. Any
+// goroutine may ask.
+func (p *Pack) Err() error {
+	if err := p.back.told.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // ReadBlock copies block n (0 to Blocks()-1) to the 512 bytes of buf.
 func (p *Pack) ReadBlock(n int, buf []byte) error { return p.store.ReadBlock(n, buf) }

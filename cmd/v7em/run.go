@@ -161,14 +161,22 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 			}
 		}()
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		watchPacks(ctx, packs, stop)
+	}()
 	status, err := packs.RunScript(ctx, m, script)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = context.Cause(ctx)
 	}
-	if err != nil {
-		return err
+	stop(nil)
+	<-watched
+	if perr := packs.Err(); perr != nil {
+		err = perr // whatever else has gone wrong comes of that
 	}
-	if err := packs.Err(); err != nil {
+	if err != nil {
 		return err
 	}
 	if err := copyOut(&packs.Drives, get, cmd.OutOrStdout()); err != nil {
@@ -178,6 +186,31 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 		return guestStatus(status)
 	}
 	return nil
+}
+
+// The times of watchPacks.
+const (
+	watchPeriod = 100 * time.Millisecond
+	failedTime  = time.Second
+)
+
+// watchPacks ends a run soon after a pack has failed: the guest has seen errors then,
+// and may never get to the end of its script.
+func watchPacks(ctx context.Context, packs *images.Packs, stop context.CancelCauseFunc) {
+	check := time.NewTicker(watchPeriod)
+	defer check.Stop()
+	for packs.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-check.C:
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(failedTime):
+		stop(packs.Err())
+	}
 }
 
 func copyIn(d *images.Drives, files []transfer, now time.Time) error {
