@@ -84,7 +84,7 @@ func rootCommand() *cobra.Command {
 		"the first time it makes the disks from the V7 distribution.\n\n" + root.Long
 	root.SilenceUsage = true
 	root.SilenceErrors = true
-	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), fsCommand(), journalCommand())
+	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), crashCommand(), fsCommand(), journalCommand())
 	return root
 }
 
