@@ -447,11 +447,9 @@ func testKill(t *testing.T, s *system) {
 			t.Fatalf("after %d kills", done)
 		}
 	}
+	// How many there are to recover is the host's speed; the cuts of recorded runs
+	// see to all of them.
 	t.Logf("%d kills, %d transactions were recovered", done, recovered)
-	// Mini's one pack is home quickly.
-	if recovered == 0 && done >= 20 && s.name == guest.V7 {
-		t.Error("there was never anything to recover: the kills come at the wrong moments")
-	}
 	if synced < rounds/2 && done >= 20 {
 		t.Errorf("no run came further than sync %d", synced)
 	}
