@@ -62,6 +62,9 @@ the same seed give the same campaign, byte for byte, on any computer.
 With --point it makes one cut again, in a directory: the disks as the power failure left
 them, what happened around it, and the commands to look at them.
 
+A disk is clean, or has harmless damage, a directory half done, a broken promise (work is
+missing that a sync covers), or harmful damage, or its recovery failed: the worst counts.
+
 The status is 1 if a journaled disk came to harm, or lost what it had promised.`,
 		Example: `  v7em crash
   v7em crash --workload mixed --points all --html report.html

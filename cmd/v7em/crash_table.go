@@ -77,7 +77,7 @@ func resultTable(r *crash.Result) string {
 	for _, m := range r.Modes {
 		b.WriteString(modeRows(m.Mode, r.Models, m.Counts))
 	}
-	b.WriteString("\n")
+	fmt.Fprintf(&b, "\n%-13s %17s %12s %17s %16s\n", "disk", "lost at worst", "operations", "promises broken", "half-done dirs")
 	for _, m := range r.Modes {
 		var ops int
 		var lost uint64
@@ -91,9 +91,10 @@ func resultTable(r *crash.Result) string {
 				half++
 			}
 		}
-		fmt.Fprintf(&b, "%s: lost at worst %s of work, %d operations; promised work missing in %d cuts,\n    a directory half done in %d\n",
-			m.Mode, time.Duration(lost).Round(time.Millisecond), ops, promised, half)
+		fmt.Fprintf(&b, "%-13s %17s %12d %17s %16s\n", m.Mode, time.Duration(lost).Round(time.Millisecond), ops,
+			fmt.Sprintf("in %d cuts", promised), fmt.Sprintf("in %d cuts", half))
 	}
+	b.WriteString("\n")
 	for _, m := range r.Modes {
 		if m.GuestChecks > 0 {
 			fmt.Fprintf(&b, "%s: the guest's icheck and dcheck looked at %d disks; %d disagreements\n", m.Mode, m.GuestChecks, len(m.Disagreements))
