@@ -52,6 +52,9 @@ func TestFaultsUnderGuest(t *testing.T) {
 }
 
 func testFaultsUnderGuest(t *testing.T, system string) {
+	if testing.Short() && system == guest.V7 {
+		t.Skip("slow under the race detector")
+	}
 	g := guest.Boot(t, guest.Options{Guest: system, Files: map[string]string{"/work.sh": faultWork}})
 	if system == guest.Mini {
 		g.Run("mkdir /usr/doc")

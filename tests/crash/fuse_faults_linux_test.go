@@ -104,6 +104,9 @@ func TestFuseFaults(t *testing.T) {
 }
 
 func testFuseFaults(t *testing.T, s *system) {
+	if testing.Short() && s.name == guest.V7 {
+		t.Skip("V7 takes its time to stumble")
+	}
 	o := newOnFuse(t, s)
 	root, err := fs.Open(fs.MemOf(o.files[images.RK().PackFile(0)]))
 	if err != nil {
@@ -125,12 +128,12 @@ func testFuseFaults(t *testing.T, s *system) {
 		switch {
 		case *long:
 		case s.name == guest.Mini && !testing.Short():
-			all = all[:24]
+			all = all[:14]
 		default: // a few, while the script runs
 			for i := range all {
 				all[i] = (calls*2/5+all[i]%(calls/4))*len(hostFaults) + all[i]%len(hostFaults)
 			}
-			all = all[:2]
+			all = all[:1]
 		}
 		struck := map[string]int{}
 		for i, n := range all {

@@ -160,7 +160,7 @@ func testFuse(t *testing.T, s *system) {
 			want = 3 * scale()
 		}
 		if testing.Short() {
-			want = 3
+			want = 2
 		}
 	}
 	copied := o.copiedProgram(t)
