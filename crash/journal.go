@@ -1,7 +1,6 @@
 package crash
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"time"
 
@@ -12,22 +11,23 @@ import (
 	"v7em/unix/kernel"
 )
 
-// KeepOptions say how packs are journaled. What is zero is as in StressKeep.
+// KeepOptions say how packs are journaled.
 type KeepOptions struct {
-	JournalSize  int64               // of each pack's, in bytes, from journaldev.MinJournalSize on
-	Transactions int                 // of each pack, at least 2
+	JournalSize  int64               // of each pack's, in bytes, from journaldev.MinJournalSize on; 0 for journaldev.DefaultJournalSize
+	Transactions int                 // of each pack, at least 2; 0 for journaldev.DefaultTransactions
 	Data         journaldev.DataMode // empty for journaldev.DataJournal
-	Interval     time.Duration       // between commits, virtual
+	Interval     time.Duration       // between commits, virtual; 0 for commit.DefaultInterval
 	SyncTime     time.Duration       // what a sync takes on the host's disk, virtual
+	Pause        time.Duration       // for how long that disk does nothing after a sync, virtual
 }
 
 var (
 	// StressKeep commits often, into small journals, onto a disk as slow as a memory
-	// card, so that most of the transactions are under way at once: a run is to meet all
-	// that can happen.
+	// card, which does some housekeeping of its own after each sync: commits follow each
+	// other before the older ones are home. A run is to meet all that can happen.
 	StressKeep = KeepOptions{
 		JournalSize: journaldev.MinJournalSize, Transactions: 16, Data: journaldev.DataJournal,
-		Interval: 10 * time.Millisecond, SyncTime: 60 * time.Millisecond,
+		Interval: 10 * time.Millisecond, SyncTime: 30 * time.Millisecond, Pause: 30 * time.Millisecond,
 	}
 	// ProductKeep is what the transaction layer does unless it is told otherwise, as in
 	// v7em boot, on the disk of a common host: an SSD, of which a sync takes some
@@ -37,15 +37,6 @@ var (
 		Interval: commit.DefaultInterval, SyncTime: 5 * time.Millisecond,
 	}
 )
-
-// withDefaults fills in what is zero.
-func (o KeepOptions) withDefaults() KeepOptions {
-	d := StressKeep
-	return KeepOptions{
-		JournalSize: cmp.Or(o.JournalSize, d.JournalSize), Transactions: cmp.Or(o.Transactions, d.Transactions),
-		Data: cmp.Or(o.Data, d.Data), Interval: cmp.Or(o.Interval, d.Interval), SyncTime: cmp.Or(o.SyncTime, d.SyncTime),
-	}
-}
 
 // journal is what a recorder has in the journal mode.
 type journal struct {
@@ -82,7 +73,7 @@ func (v *volume) Commit(state *block.Store, note journaldev.Note) (*journaldev.T
 // free.
 func (v *volume) begin() {
 	for _, f := range v.files {
-		f.at = max(v.r.m.Now(), v.r.busy)
+		f.at = v.r.m.Now()
 	}
 }
 
@@ -93,38 +84,43 @@ func (v *volume) wake() {
 	}
 }
 
-// next returns the volume that is the next to do something, and when. The host's disk
-// does one thing at a time.
-func (j *journal) next(busy uint64) (next *volume, at uint64) {
-	for _, v := range j.volumes {
+// next returns the volume that is the next to do something, when it begins with it,
+// and when that has an effect: a write at once, a sync at its end. The host's disk does
+// one thing at a time.
+func (r *recorder) next() (next *volume, begin, effect uint64) {
+	for _, v := range r.volumes {
 		if !v.idle && (next == nil || v.ready < next.ready) {
 			next = v
 		}
 	}
 	if next == nil {
-		return nil, 0
+		return nil, 0, 0
 	}
-	return next, max(next.ready, busy)
+	begin = max(next.ready, r.busy)
+	if effect = begin; next.Syncs() {
+		effect += r.sync
+	}
+	return next, begin, effect
 }
 
 // due returns when the host's disk is to do something.
 func (r *recorder) due() (uint64, bool) {
-	v, at := r.next(r.busy)
+	v, _, at := r.next()
 	return at, v != nil
 }
 
 // pump has the host's disk do all that it does until a virtual time.
 func (r *recorder) pump(until uint64) {
 	for {
-		v, at := r.next(r.busy)
-		if v == nil || at > until {
+		v, begin, effect := r.next()
+		if v == nil || effect > until {
 			return
 		}
 		for _, f := range v.files {
-			f.at = at
+			f.at = begin
 		}
 		if v.Step() {
-			v.ready = max(at, r.busy)
+			v.ready = max(begin, r.busy)
 		} else {
 			v.idle = true
 		}

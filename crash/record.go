@@ -31,7 +31,7 @@ type RecordOptions struct {
 	Drives  rk.Timing      // of the guest's drives during the workload; the default is DefaultDrives
 	Now     time.Time      // the guest's clock at boot; the default is Epoch
 
-	Keep KeepOptions // how the packs are journaled; the default is StressKeep
+	Keep KeepOptions // how the packs are journaled; the zero value stands for StressKeep
 	Flaw Flaw        // a mistake, for tests
 	// Limit is the virtual time, in nanoseconds, that the workload may take; 0 for an
 	// hour.
@@ -134,11 +134,11 @@ func Record(ctx context.Context, o RecordOptions) (*Run, error) {
 	if o.Limit == 0 {
 		r.o.Limit = workloadLimit
 	}
-	r.o.Keep = o.Keep.withDefaults()
-	if r.o.Keep.SyncTime < 0 {
-		return nil, fmt.Errorf("recording: a sync that takes %v", r.o.Keep.SyncTime)
+	r.o.Keep = cmp.Or(o.Keep, StressKeep)
+	if k := r.o.Keep; k.SyncTime < 0 || k.Pause < 0 {
+		return nil, fmt.Errorf("recording: a sync that takes %v, and %v after it", k.SyncTime, k.Pause)
 	}
-	r.sync = uint64(r.o.Keep.SyncTime)
+	r.sync, r.pause = uint64(r.o.Keep.SyncTime), uint64(r.o.Keep.Pause)
 	if err := r.boot(); err != nil {
 		return nil, fmt.Errorf("recording: booting the guest: %w", err)
 	}

@@ -24,8 +24,9 @@ type trace struct {
 	last   uint64 // the time of the newest event
 	events []Event
 
-	sync uint64 // what a sync takes of virtual time, in nanoseconds
-	busy uint64 // when the host's disk will have done what it does now
+	sync  uint64 // what a sync takes of virtual time, in nanoseconds
+	pause uint64 // and for how long nothing follows it
+	busy  uint64 // when the host's disk will have done what it does now
 }
 
 // time returns the time of an event that happens at virtual time t: no earlier than
@@ -49,7 +50,7 @@ type hostFile struct {
 	pack    int
 	journal bool
 	data    []byte
-	at      uint64 // when what it is told happens
+	at      uint64 // what it is told begins no earlier
 }
 
 var _ journaldev.File = (*hostFile)(nil)
@@ -61,18 +62,19 @@ func (f *hostFile) WriteAt(p []byte, off int64) (int, error) {
 		f.data = append(f.data, make([]byte, more)...)
 	}
 	copy(f.data[off:], p)
-	f.t.add(f.at, Event{Kind: Write, Pack: f.pack, Journal: f.journal, Off: off, Data: slices.Clone(p)})
-	f.spend(WriteTime + SectorTime*uint64((len(p)+block.Size-1)/block.Size))
+	begin := max(f.at, f.t.busy)
+	f.t.add(begin, Event{Kind: Write, Pack: f.pack, Journal: f.journal, Off: off, Data: slices.Clone(p)})
+	f.t.busy = begin + WriteTime + SectorTime*uint64((len(p)+block.Size-1)/block.Size)
 	return len(p), nil
 }
 
+// Sync implements journaldev.File. What was written is durable when it ends.
 func (f *hostFile) Sync() error {
-	f.t.add(f.at, Event{Kind: Sync, Pack: f.pack, Journal: f.journal})
-	f.spend(f.t.sync)
+	end := max(f.at, f.t.busy) + f.t.sync
+	f.t.add(end, Event{Kind: Sync, Pack: f.pack, Journal: f.journal})
+	f.t.busy = end + f.t.pause
 	return nil
 }
-
-func (f *hostFile) spend(nanos uint64) { f.t.busy = max(f.t.busy, f.at) + nanos }
 
 // Size implements journaldev.File.
 func (f *hostFile) Size() (int64, error) { return int64(len(f.data)), nil }

@@ -75,6 +75,14 @@ func (v *Volume) Step() bool {
 	return v.step()
 }
 
+// Syncs says, of a volume that is driven by hand, whether the next Step is the sync
+// that makes durable what the Step before has written.
+func (v *Volume) Syncs() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.core.syncs()
+}
+
 // body returns a transaction's body.
 func (v *Volume) body(id uint64) *body {
 	v.mu.Lock()

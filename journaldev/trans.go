@@ -270,6 +270,11 @@ func (c *core) used() int {
 	return int(c.head - tail)
 }
 
+// syncs says whether the I/O to do now is a sync that follows from the one before.
+func (c *core) syncs() bool {
+	return c.err == nil && (c.chain == opDataSync || c.chain == opJournalSync || c.chain == opHomeSync)
+}
+
 // next returns the I/O to do now. After it the caller must call done before the
 // next next. opNone says that there is nothing to do until the next put.
 func (c *core) next() action {
