@@ -110,7 +110,7 @@ func rowBars(rows []string, ss []series, width vg.Length, unit func(float64) str
 		ticks = append(ticks, plot.Tick{Value: -float64(i), Label: row})
 	}
 	p.Y.Tick.Marker = ticks
-	p.Y.Tick.Length = 0
+	p.Y.Tick.Length, p.Y.Padding = 0, 0
 	group := thick*1.12*float64(len(ss)) + 18
 	return render(p, width, vg.Length(group*float64(len(rows)))+40, words), nil
 }
@@ -137,7 +137,7 @@ func columnBars(cols []string, label string, ss []series, words string) (templat
 		ticks = append(ticks, plot.Tick{Value: float64(i), Label: c})
 	}
 	p.X.Tick.Marker = ticks
-	p.X.Tick.Length = 0
+	p.X.Tick.Length, p.X.Padding = 0, 0
 	return render(p, half, 300, words), nil
 }
 
@@ -282,6 +282,7 @@ func recoveries(r *crash.Result) (template.HTML, error) {
 	high := most(ss, 1)
 	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
 	p.X.Tick.Marker = recoveryTicks(n, least, step)
+	p.X.Padding = 0
 	p.X.Label.Text = "milliseconds on the host’s disk"
 	p.Y.Min, p.Y.Max = 0, high*1.05
 	p.Y.Tick.Marker = valueTicks(high, 5, func(v float64) string { return count(int(v)) })

@@ -135,7 +135,11 @@ func (l *lanes) Plot(c draw.Canvas, p *plot.Plot) {
 		svgOf(c).boxes(inkLane, "", []vg.Rectangle{rect})
 		r.plot(svgOf(c), rect, x)
 		if r.caption != "" {
-			c.FillText(textStyle(smallSize, inkMuted, text.XLeft, text.YBottom), vg.Point{X: c.Min.X, Y: rect.Max.Y + 7}, r.caption)
+			above := vg.Length(7)
+			if i == 0 && len(l.syncs) > 0 {
+				above = 15 // over the marks of the syncs
+			}
+			c.FillText(textStyle(smallSize, inkMuted, text.XLeft, text.YBottom), vg.Point{X: c.Min.X, Y: rect.Max.Y + above}, r.caption)
 		}
 	}
 	line := draw.LineStyle{Color: inkSync, Width: 1.2, Dashes: []vg.Length{5, 4}}
