@@ -88,7 +88,7 @@ func mkdirScript() string {
 }
 
 // filesScript makes, grows, cuts short, renames and removes files. Some have
-// indirect blocks.
+// indirect blocks, some are used when they have no name any more, and so are pipes.
 func filesScript() string {
 	var s script
 	s.line("cd %s", workDir)
@@ -99,6 +99,8 @@ func filesScript() string {
 	s.line("done")
 	s.line("cat f$i f$i f$i >g$i; mv g$i h$i; ln h$i l$i; chmod 600 f$i")
 	s.line(">big$i; cat /bin/cat >>big$i")
+	s.line("(rm t$i; cat /bin/echo h$i; sync) >t$i")
+	s.line("cat big$i | cat | cat >p$i; rm p$i")
 	s.line("sync; mv big$i old$i; cp f$i old$i; rm l$i f$i")
 	s.line("done")
 	s.line("sync")
