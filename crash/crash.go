@@ -188,7 +188,7 @@ type Cut struct {
 	Kinds   []fs.Kind `json:"kinds,omitempty"` // of problems, sorted
 
 	HalfDone    int `json:"half_done,omitempty"`    // directories
-	PromiseLost int `json:"promise_lost,omitempty"` // operations that a returned sync covers, and are not there
+	PromiseLost int `json:"promise_lost,omitempty"` // operations that a returned sync covers, and are not there; of a journaled pack also what never was: names, contents, a mixture of old and new
 
 	// What had returned and is not there, promised or not.
 	LostOps  int    `json:"lost_ops"`

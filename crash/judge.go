@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,12 +30,16 @@ type promises struct {
 type promise struct {
 	pack    int
 	path    string
-	values  []Value // that it had, each once; the first is that at the start
-	changes []turn  // ascending
+	values  []Value  // that it had, each once; the first is that at the start
+	changes []turn   // ascending
+	spans   [][]span // of each of values, when a pack of which it is in one state had it
 }
 
 // turn is an operation that changed a path, and to what: an index in values.
 type turn struct{ op, value int }
+
+// span is a time in virtual nanoseconds since the workload began, both ends included.
+type span struct{ from, to uint64 }
 
 // unknown is the index of a value that a path never had.
 const unknown = -1
@@ -79,7 +84,61 @@ func newPromises(run *Run, trees []Tree) (*promises, error) {
 		}
 		p.from = append(p.from, from)
 	}
+	for _, i := range p.live {
+		p.paths[i].date(p)
+	}
 	return p, nil
+}
+
+// date finds out when the path had each of its values, in a state of the pack in which
+// all is done that had returned, and nothing that had not been called.
+func (h *promise) date(p *promises) {
+	h.spans = make([][]span, len(h.values))
+	had := func(value int, s span) {
+		all := h.spans[value]
+		if n := len(all); n > 0 && s.from <= all[n-1].to {
+			s.from = min(s.from, all[n-1].from)
+			all = all[:n-1]
+		}
+		h.spans[value] = append(all, s)
+	}
+	from, value := uint64(0), 0
+	for _, c := range h.changes {
+		had(value, span{from, p.run.Ops[c.op].Returned})
+		from, value = p.from[c.op], c.value
+	}
+	had(value, span{from, math.MaxUint64})
+}
+
+// instants returns when a pack had the values that a disk has, all of them that it ever
+// had: none if that is a mixture of states. differs is as in a verdict.
+func (p *promises) instants(pack int, differs []difference) []span {
+	when := []span{{0, math.MaxUint64}}
+	for _, i := range p.live {
+		if p.paths[i].pack != pack {
+			continue
+		}
+		value := 0
+		if k, ok := slices.BinarySearchFunc(differs, i, func(d difference, i int) int { return cmp.Compare(d.path, i) }); ok {
+			value = differs[k].value
+		}
+		if value != unknown {
+			when = common(when, p.paths[i].spans[value])
+		}
+	}
+	return when
+}
+
+// common returns the times that are in both lists, each of which is in ascending order.
+func common(a, b []span) (both []span) {
+	for _, s := range a {
+		for _, t := range b {
+			if from, to := max(s.from, t.from), min(s.to, t.to); from <= to {
+				both = append(both, span{from, to})
+			}
+		}
+	}
+	return both
 }
 
 func (p *promises) add(pack int, path string, v Value) int {
@@ -166,6 +225,7 @@ type verdict struct {
 	half     int          // directories that are half done
 	differs  []difference // paths that are not as they were at the start, ascending
 	strange  int          // names that there never were
+	mixed    bool         // it is of no instant: older in one place than in another
 }
 
 // difference is a path with another value than at the start.
@@ -206,7 +266,7 @@ type court struct {
 	*replay
 	promises *promises
 	seed     uint64
-	before   []map[fs.Problem]bool // of each pack: what was wrong with it at the start
+	before   []map[fs.Problem]bool // of each pack: what was wrong with it at the start; nil: it had no file system
 	memo     memo
 }
 
@@ -219,10 +279,11 @@ func newCourt(run *Run, seed uint64) (*court, error) {
 	var trees []Tree
 	for _, p := range run.Packs {
 		tree, err := TreeOf(p.Start)
-		if err != nil {
-			tree = Tree{} // it has no names, and nothing is promised of them
-		}
 		trees = append(trees, tree)
+		if err != nil {
+			c.before = append(c.before, nil) // nothing is promised of it
+			continue
+		}
 		before := map[fs.Problem]bool{}
 		for _, q := range fs.Check(p.Start).Problems {
 			for q := range single(q) {
@@ -398,6 +459,9 @@ func (j *judge) pack(i int) (*packResult, error) {
 
 // examine looks at what pack i holds, of which the sums are wanted.
 func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
+	if j.before[i] == nil {
+		return &verdict{}, nil
+	}
 	b := &j.packs[i]
 	b.view.Store = store
 	if b.checker == nil {
@@ -441,6 +505,7 @@ func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
 		}
 	}
 	slices.SortFunc(v.differs, func(a, b difference) int { return cmp.Compare(a.path, b.path) })
+	v.mixed = len(j.promises.instants(i, v.differs)) == 0
 	return v, nil
 }
 
@@ -523,6 +588,9 @@ func (j *judge) judge(p point) (*finding, error) {
 		f.HomeBlocks += r.recovery.Blocks
 		f.RecoveryTime += r.time
 		strange += r.strange
+		if r.mixed && r.err == nil {
+			strange++
+		}
 		switch {
 		case r.err != nil:
 			worst(RecoveryFailed)
@@ -552,10 +620,12 @@ func (j *judge) judge(p point) (*finding, error) {
 	return f, nil
 }
 
-// keep finds out which promises were kept.
+// keep finds out which promises were kept. strange is how many names, and states of
+// packs, there are that there never were.
 func (j *judge) keep(f *finding, strange int) {
 	m := moment{ops: j.c.ops, sure: j.c.sure, time: f.Time}
-	// Where no operation is ever half done a path has no value that it never had.
+	// Where no operation is ever half done, and each commit has all of the pack, nothing
+	// is there that never was.
 	strict := j.Mode == Journal
 	look := func(i int) {
 		if b, bad := j.promises.look(i, j.value[i], m, strict); bad {

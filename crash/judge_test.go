@@ -387,6 +387,25 @@ func TestOutcomes(t *testing.T) {
 			s.pack = whole
 			return []want{{s.last(Prefix, 0), "promise-lost [] 0 1 1"}}
 		}, Journal},
+		{"what is committed is older in one place than in another", func(s *story) []want {
+			s.put("/f", "one")
+			old := make([]byte, block.Size)
+			s.must(s.pack.ReadBlock(s.dataOf("/f"), old))
+			s.now += 1e9
+			s.put("/f", "two")
+			s.now += 1e9
+			s.commit(-1)
+			w := []want{{s.last(Prefix, 0), "clean [] 0 0 0"}}
+			s.put("/g", "three")
+			s.must(s.pack.WriteBlock(s.dataOf("/f"), old))
+			s.commit(-1)
+			return append(w, want{s.last(Prefix, 0), "promise-lost [] 0 1 1"})
+		}, Journal},
+		{"a pack without a file system", func(s *story) []want {
+			s.run.Packs = append(s.run.Packs, Pack{Drive: "rk1", Unit: 1, Start: block.NewStore(storyBlocks), Swap: storyBlocks})
+			s.event(Event{Kind: Write, Pack: 1, Off: superBlock * block.Size, Data: bytes.Repeat([]byte{1}, block.Size)})
+			return []want{{s.last(Prefix, 0), "clean [] 0 0 0"}}
+		}, Plain},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStory(t, c.mode)
