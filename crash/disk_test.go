@@ -205,6 +205,23 @@ func half(e Event, file, n int, old, b []byte) bool {
 	return false
 }
 
+// atEnd returns a cursor that has gone through all of a run.
+func atEnd(t *testing.T, run *Run) *cursor {
+	t.Helper()
+	r, err := newReplay(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := r.cursor()
+	if err == nil {
+		err = c.goTo(len(r.Events))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // At 50% about half of the sectors are lost, at 5% few, at 95% most.
 func TestLoss(t *testing.T) {
 	s := newStory(t, Plain)
@@ -213,20 +230,10 @@ func TestLoss(t *testing.T) {
 			s.event(Event{Kind: Write, Off: int64(n+10) * block.Size, Data: bytes.Repeat([]byte{byte(v + 0x81)}, block.Size)})
 		}
 	}
-	r, err := newReplay(s.run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := r.cursor()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.goTo(len(r.Events)); err != nil {
-		t.Fatal(err)
-	}
+	c := atEnd(t, s.run)
 	left := make([][2]remains, 1)
 	for v, bounds := range [][2]int{{280, 280}, {110, 170}, {2, 30}, {250, 279}} {
-		p := point{Plain, Lost, len(r.Events) - 1, v}
+		p := point{Plain, Lost, len(c.r.Events) - 1, v}
 		if err := c.cut(p, 1, left); err != nil {
 			t.Fatal(err)
 		}
@@ -287,17 +294,7 @@ func TestOddWrites(t *testing.T) {
 		s.event(Event{Kind: Write, Off: int64(off), Data: b})
 		copy(image[off:], b)
 	}
-	r, err := newReplay(s.run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := r.cursor()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.goTo(len(r.Events)); err != nil {
-		t.Fatal(err)
-	}
+	c := atEnd(t, s.run)
 	got := make([]byte, len(image))
 	if _, err := c.files[0][0].now.ReadAt(got, 0); err != nil || !bytes.Equal(got, image) {
 		t.Error("not what was written", fmt.Sprint(err))

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"v7em/block"
@@ -133,13 +134,12 @@ func (r *recorder) keep(p *pack, run *Pack) (rk.Disk, error) {
 		return p, nil
 	}
 	v := &volume{r: r, idle: true}
+	v.files = [2]*hostFile{{t: &r.trace, pack: p.index}, {t: &r.trace, pack: p.index, journal: true}}
 	image := make([]byte, run.Start.Blocks()*block.Size)
-	for n := range run.Start.Blocks() {
-		if err := run.Start.ReadBlock(n, image[n*block.Size:][:block.Size]); err != nil {
-			return nil, err
-		}
+	if _, err := run.Start.ReadAt(image, 0); err != nil {
+		return nil, err
 	}
-	v.files = [2]*hostFile{{t: &r.trace, pack: p.index, data: image}, {t: &r.trace, pack: p.index, journal: true}}
+	v.files[0].Data = image
 	o := journaldev.VolumeOptions{
 		Options: journaldev.Options{Unit: run.Drive},
 		Data:    r.o.Keep.Data, Transactions: r.o.Keep.Transactions, JournalSize: r.o.Keep.JournalSize,
@@ -151,7 +151,7 @@ func (r *recorder) keep(p *pack, run *Pack) (rk.Disk, error) {
 		return nil, err
 	}
 	r.busy = 0 // the new journal was there before
-	run.Journal = append([]byte{}, v.files[1].data...)
+	run.Journal = slices.Clone(v.files[1].Data)
 	r.volumes = append(r.volumes, v)
 	return v, nil
 }

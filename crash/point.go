@@ -210,6 +210,9 @@ func (j *judge) trace(w io.Writer, p point, f *finding, reports []*fs.Report) er
 		if r.strange > 0 {
 			line("%s has %d names that there never were", drive, r.strange)
 		}
+		if r.mixed && j.Mode == Journal {
+			line("%s is older in one place than in another: it is as it was at no time", drive)
+		}
 	}
 	for _, b := range f.broken {
 		h := &j.promises.paths[b.path]

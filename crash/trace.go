@@ -1,11 +1,11 @@
 package crash
 
 import (
-	"io"
 	"slices"
 
 	"v7em/block"
 	"v7em/journaldev"
+	"v7em/journaldev/crashtest"
 )
 
 // The host's disk of a recorded run: what each write and each sync takes of virtual
@@ -46,26 +46,21 @@ func (t *trace) add(at uint64, e Event) {
 
 // hostFile is a file on the host's disk, in memory. It implements journaldev.File.
 type hostFile struct {
+	crashtest.Plain
 	t       *trace
 	pack    int
 	journal bool
-	data    []byte
 	at      uint64 // what it is told begins no earlier
 }
 
 var _ journaldev.File = (*hostFile)(nil)
 
-func (f *hostFile) ReadAt(p []byte, off int64) (int, error) { return readAt(f.data, p, off) }
-
+// WriteAt implements journaldev.File.
 func (f *hostFile) WriteAt(p []byte, off int64) (int, error) {
-	if more := int(off) + len(p) - len(f.data); more > 0 {
-		f.data = append(f.data, make([]byte, more)...)
-	}
-	copy(f.data[off:], p)
 	begin := max(f.at, f.t.busy)
 	f.t.add(begin, Event{Kind: Write, Pack: f.pack, Journal: f.journal, Off: off, Data: slices.Clone(p)})
 	f.t.busy = begin + WriteTime + SectorTime*uint64((len(p)+block.Size-1)/block.Size)
-	return len(p), nil
+	return f.Plain.WriteAt(p, off)
 }
 
 // Sync implements journaldev.File. What was written is durable when it ends.
@@ -74,21 +69,4 @@ func (f *hostFile) Sync() error {
 	f.t.add(end, Event{Kind: Sync, Pack: f.pack, Journal: f.journal})
 	f.t.busy = end + f.t.pause
 	return nil
-}
-
-// Size implements journaldev.File.
-func (f *hostFile) Size() (int64, error) { return int64(len(f.data)), nil }
-
-// Close implements journaldev.File.
-func (f *hostFile) Close() error { return nil }
-
-func readAt(data, p []byte, off int64) (int, error) {
-	if off < 0 || off >= int64(len(data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
 }
