@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -52,13 +53,26 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = errors.New("interrupted")
 	}
 	if err != nil && err.Error() != "" {
-		line := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
-		fmt.Fprintln(stderr, "v7em:", line)
+		line := "v7em: " + strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") + "\n"
 		if status == 2 {
-			fmt.Fprintln(stderr, "v7em: try --help")
+			line += "v7em: try --help\n"
 		}
+		lastWords(stderr, line)
 	}
 	return status
+}
+
+// lastWords writes a text, but does not wait for long: a terminal may be stuck.
+func lastWords(w io.Writer, text string) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.WriteString(w, text)
+	}()
+	select {
+	case <-done:
+	case <-time.After(closeTime):
+	}
 }
 
 // badUsage is a command line that is wrong in what it says, not in its form.
