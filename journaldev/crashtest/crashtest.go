@@ -246,12 +246,15 @@ func (d *Disk) Next() (Event, bool) {
 	e := d.t.events[d.at]
 	d.t.mu.Unlock()
 	d.at++
-	if e.Kind == Mark {
-		return e, true
-	}
-	f := &d.files[e.File]
+	d.Happen(e)
+	return e, true
+}
+
+// Happen lets an event happen that is not the trace's next.
+func (d *Disk) Happen(e Event) {
 	switch e.Kind {
 	case Write:
+		f := &d.files[e.File]
 		off, data := e.Off, e.Data
 		for len(data) > 0 {
 			n := min(int(SectorSize-off%SectorSize), len(data))
@@ -259,12 +262,12 @@ func (d *Disk) Next() (Event, bool) {
 			off, data = off+int64(n), data[n:]
 		}
 	case Sync:
+		f := &d.files[e.File]
 		for _, s := range f.pending {
 			f.durable = writeAt(f.durable, s.data, s.off)
 		}
 		f.pending = nil
 	}
-	return e, true
 }
 
 // At returns the number of events that have happened.
@@ -298,18 +301,89 @@ func (l Loss) String() string { return [...]string{"nothing lost", "all lost", "
 // if nothing had happened. rnd is used for Random only.
 func (d *Disk) Crash(l Loss, rnd *rand.Rand) [][]byte {
 	var files [][]byte
-	for i := range d.files {
-		f := &d.files[i]
-		data := slices.Clone(f.durable)
-		if l != LoseAll {
-			for _, s := range keep(f.pending, l, rnd) {
-				data = writeAt(data, s.data, s.off)
-			}
-		}
+	for _, f := range d.Leave(l, rnd) {
+		data := make([]byte, f.size)
+		f.ReadAt(data, 0)
 		files = append(files, data)
 	}
 	return files
 }
+
+// Leave is Crash without a copy of all that the files hold: what it returns can be used
+// until the next event happens.
+func (d *Disk) Leave(l Loss, rnd *rand.Rand) []*Left {
+	var files []*Left
+	for i := range d.files {
+		f := &d.files[i]
+		left := &Left{base: f.durable, changed: map[int64][]byte{}, size: int64(len(f.durable))}
+		if l != LoseAll {
+			for _, s := range keep(f.pending, l, rnd) {
+				left.WriteAt(s.data, s.off)
+			}
+		}
+		files = append(files, left)
+	}
+	return files
+}
+
+// Left is what a power failure left of a file. Neither the disk nor another Left sees
+// what is written to it.
+type Left struct {
+	base    []byte
+	changed map[int64][]byte // by sector
+	size    int64
+}
+
+// ReadAt implements io.ReaderAt.
+func (f *Left) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off >= f.size {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), f.size-off))
+	clear(p[copy(p[:n], f.base[min(off, int64(len(f.base))):]):n])
+	if len(f.changed) > 0 {
+		for s := off / SectorSize; s*SectorSize < off+int64(n); s++ {
+			if b := f.changed[s]; b != nil {
+				if at := s*SectorSize - off; at >= 0 {
+					copy(p[at:n], b)
+				} else {
+					copy(p[:n], b[-at:])
+				}
+			}
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// WriteAt implements io.WriterAt.
+func (f *Left) WriteAt(p []byte, off int64) (int, error) {
+	for done := 0; done < len(p); {
+		s, at := (off+int64(done))/SectorSize, (off+int64(done))%SectorSize
+		b := f.changed[s]
+		if b == nil {
+			b = make([]byte, SectorSize)
+			if from := s * SectorSize; from < int64(len(f.base)) {
+				copy(b, f.base[from:])
+			}
+			f.changed[s] = b
+		}
+		done += copy(b[at:], p[done:])
+	}
+	f.size = max(f.size, off+int64(len(p)))
+	return len(p), nil
+}
+
+// Size returns the length in bytes.
+func (f *Left) Size() (int64, error) { return f.size, nil }
+
+// Sync does nothing.
+func (f *Left) Sync() error { return nil }
+
+// Close does nothing.
+func (f *Left) Close() error { return nil }
 
 // keep returns the sectors that a loss leaves.
 func keep(pending []sector, l Loss, rnd *rand.Rand) []sector {

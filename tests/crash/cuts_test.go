@@ -153,117 +153,6 @@ func (r *run) end() {
 	}
 }
 
-// quick keeps a file on which a recovery works in memory, and what it changes apart.
-type quick struct {
-	base    []byte
-	changed map[int64][]byte // by sector
-	size    int64
-}
-
-func (q *quick) ReadAt(p []byte, off int64) (int, error) {
-	if off >= q.size {
-		return 0, io.EOF
-	}
-	n := int(min(int64(len(p)), q.size-off))
-	clear(p[copy(p[:n], q.base[min(off, int64(len(q.base))):]):n])
-	if len(q.changed) > 0 {
-		for s := off / block.Size; s*block.Size < off+int64(n); s++ {
-			if b := q.changed[s]; b != nil {
-				if at := s*block.Size - off; at >= 0 {
-					copy(p[at:n], b)
-				} else {
-					copy(p[:n], b[-at:])
-				}
-			}
-		}
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (q *quick) WriteAt(p []byte, off int64) (int, error) {
-	for done := 0; done < len(p); {
-		s, at := (off+int64(done))/block.Size, (off+int64(done))%block.Size
-		b := q.changed[s]
-		if b == nil {
-			b = make([]byte, block.Size)
-			if from := s * block.Size; from < int64(len(q.base)) {
-				copy(b, q.base[from:])
-			}
-			q.changed[s] = b
-		}
-		done += copy(b[at:], p[done:])
-	}
-	q.size = max(q.size, off+int64(len(p)))
-	return len(p), nil
-}
-
-func (q *quick) Size() (int64, error) { return q.size, nil }
-func (q *quick) Sync() error          { return nil }
-func (q *quick) Close() error         { return nil }
-
-// disk is what a trace left of the two files up to some event.
-type disk struct {
-	durable [2][]byte
-	pending [2][]sector
-}
-
-// sector is part of a write that is not synced, within one sector.
-type sector struct {
-	off  int64
-	data []byte
-}
-
-func (d *disk) next(e crashtest.Event) {
-	switch e.Kind {
-	case crashtest.Write:
-		off, data := e.Off, e.Data
-		for len(data) > 0 {
-			n := min(int(crashtest.SectorSize-off%crashtest.SectorSize), len(data))
-			d.pending[e.File] = append(d.pending[e.File], sector{off, data[:n]})
-			off, data = off+int64(n), data[n:]
-		}
-	case crashtest.Sync:
-		for _, s := range d.pending[e.File] {
-			f := &d.durable[e.File]
-			if more := int(s.off) + len(s.data) - len(*f); more > 0 {
-				*f = append(*f, make([]byte, more)...)
-			}
-			copy((*f)[s.off:], s.data)
-		}
-		d.pending[e.File] = nil
-	}
-}
-
-func (d *disk) unsynced() int { return len(d.pending[0]) + len(d.pending[1]) }
-
-// crash returns what a power failure leaves of the files: of every sector that was
-// written since the last sync, one of its versions, or none.
-func (d *disk) crash(l crashtest.Loss, rnd *rand.Rand) (files [2]*quick) {
-	lose := 0
-	if l == crashtest.Random {
-		lose = []int{50, 5, 95}[rnd.IntN(3)]
-	}
-	for i := range files {
-		q := &quick{base: d.durable[i], changed: map[int64][]byte{}, size: int64(len(d.durable[i]))}
-		files[i] = q
-		if l == crashtest.LoseAll {
-			continue
-		}
-		stop := map[int64]bool{} // sectors of which no later version is kept
-		for _, s := range d.pending[i] {
-			if n := s.off / crashtest.SectorSize; lose > 0 && (stop[n] || rnd.IntN(100) < lose) {
-				stop[n] = true
-				continue
-			}
-			q.WriteAt(s.data, s.off)
-		}
-	}
-	return files
-}
-
 // verdict counts what cutting the power of a pack came to.
 type verdict struct {
 	cuts, events, commits, recovered int
@@ -276,10 +165,7 @@ type verdict struct {
 // random subsets of what was not synced are lost, beside all and nothing.
 func (r *recorded) cut(rnd *rand.Rand, extra int, clean bool, events []crashtest.Event) (verdict, error) {
 	v := verdict{matched: map[int]bool{}, commits: len(r.states) - 1}
-	var d disk
-	for i, f := range r.trace.Replay().Crash(crashtest.LoseAll, nil) {
-		d.durable[i] = f
-	}
+	d := r.trace.Replay()
 	lo, hi, seen := 0, 0, 0
 	for at, e := range events {
 		switch k := e.Note.(type) {
@@ -288,17 +174,17 @@ func (r *recorded) cut(rnd *rand.Rand, extra int, clean bool, events []crashtest
 		case acked:
 			lo = int(k)
 		}
-		d.next(e)
+		d.Happen(e)
 		if at < r.begin || e.Kind == crashtest.Mark {
 			continue
 		}
 		v.events++
 		for i := range 2 + extra {
 			l := crashtest.Loss(min(i, int(crashtest.Random)))
-			if l != crashtest.KeepAll && d.unsynced() == 0 {
+			if l != crashtest.KeepAll && d.Unsynced() == 0 {
 				continue // is the same
 			}
-			k, n, err := r.recover(d.crash(l, rnd), lo, hi)
+			k, n, err := r.recover(d.Leave(l, rnd), lo, hi)
 			v.cuts++
 			v.recovered += n
 			if err == nil && l == crashtest.KeepAll {
@@ -323,7 +209,7 @@ func (r *recorded) cut(rnd *rand.Rand, extra int, clean bool, events []crashtest
 
 // recover recovers what a crash left and returns the commit that it is, and how many
 // transactions were brought home.
-func (r *recorded) recover(files [2]*quick, lo, hi int) (commit, count int, err error) {
+func (r *recorded) recover(files []*crashtest.Left, lo, hi int) (commit, count int, err error) {
 	o := r.mode
 	o.JournalSize = 0
 	v, err := journaldev.Mount(files[0], files[1], o)

@@ -120,11 +120,7 @@ func testFaultsUnderGuest(t *testing.T, system string) {
 			_, more = d.Next()
 		}
 		for l := range crashtest.NumLoss {
-			var files [2]*quick
-			for i, b := range d.Crash(l, rnd) {
-				files[i] = &quick{base: b, changed: map[int64][]byte{}, size: int64(len(b))}
-			}
-			k, _, err := p.recover(files, p.acked, len(p.states)-1)
+			k, _, err := p.recover(d.Leave(l, rnd), p.acked, len(p.states)-1)
 			if err != nil {
 				t.Fatalf("%s, %v: %v", at, l, err)
 			}
