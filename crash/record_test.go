@@ -230,6 +230,53 @@ func consistent(t *testing.T, r *Run, name string) {
 	}
 }
 
+// TestRecordPromises holds what is promised against what is on the disk when V7's own
+// sync has written all: that owes nothing to the states that commits are made of.
+func TestRecordPromises(t *testing.T) {
+	eachGuest(t, func(t *testing.T, packs *images.Drives) {
+		w := workload(t, "files")
+		w.Script = strings.ReplaceAll(w.Script, "sync", "sync; sleep 2")
+		r := record(t, RecordOptions{Mode: Plain, Workload: w, Packs: packs})
+		var disks []*block.Store
+		var trees []Tree
+		for _, p := range r.Packs {
+			disks, trees = append(disks, p.Start.Clone()), append(trees, maps.Clone(p.Tree))
+		}
+		at, ops, compared := 0, 0, 0
+		for _, e := range r.Events {
+			if e.Kind != Synced {
+				continue
+			}
+			for ; at < len(r.Events) && r.Events[at].Time < e.Time+1e9; at++ {
+				if e := r.Events[at]; e.Kind == Write {
+					if err := disks[e.Pack].WriteBlock(int(e.Off/block.Size), e.Data); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for ; ops < e.Op; ops++ {
+				for _, c := range r.Ops[ops].Changes {
+					if trees[c.Pack][c.Path] = c.Is; c.Is == (Value{}) {
+						delete(trees[c.Pack], c.Path)
+					}
+				}
+			}
+			for i, tree := range trees {
+				if tree == nil {
+					continue
+				}
+				compared++
+				if got, err := TreeOf(disks[i]); err != nil || !maps.Equal(got, tree) {
+					t.Errorf("after the sync at %.3f s %s does not have what %d operations have made", float64(e.Time)/1e9, r.Packs[i].Drive, ops)
+				}
+			}
+		}
+		if compared < 10 {
+			t.Errorf("compared %d times", compared)
+		}
+	})
+}
+
 // TestRecordRepeats records the same twice, and gets the same.
 func TestRecordRepeats(t *testing.T) {
 	eachGuest(t, func(t *testing.T, packs *images.Drives) {
