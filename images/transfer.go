@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -40,7 +41,8 @@ func (t *Tree) CopyIn(host, guest string) error {
 }
 
 // CopyOut copies a guest file to the host, with its permissions and time. A host
-// path that is a directory gets the file under its own name; "-" is w.
+// path that is a directory gets the file under its own name; "-" is w. A file that was
+// not there before is there afterwards only if it is whole.
 func (t *Tree) CopyOut(guest, host string, w io.Writer) (err error) {
 	g, err := t.Lookup(guest)
 	if err != nil {
@@ -60,19 +62,18 @@ func (t *Tree) CopyOut(guest, host string, w io.Writer) (err error) {
 	if st, err := os.Stat(host); err == nil && st.IsDir() {
 		host = filepath.Join(host, path.Base(guest))
 	}
+	_, err = os.Lstat(host)
+	fresh := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(host, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, os.FileMode(g.Mode&0o777)|0o200)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if cerr := f.Close(); err == nil {
-			err = cerr
-		}
-		if err == nil {
-			mtime := fs.UnixTime(g.MTime)
-			err = os.Chtimes(host, time.Now(), mtime)
-		}
-	}()
 	_, err = io.Copy(f, r)
+	if err = cmp.Or(err, f.Close()); err == nil {
+		err = os.Chtimes(host, time.Now(), fs.UnixTime(g.MTime))
+	}
+	if err != nil && fresh { // it is not whole
+		os.Remove(host)
+	}
 	return err
 }

@@ -26,8 +26,9 @@ cat /etc/motd
 `
 
 // motd greets on the console.
-const motd = `This is mini, a small system of the kind of Seventh Edition Unix. Its programs are
-in /bin; the shell does loops, pipes and a little more. You are the super-user.
+const motd = `This is mini, a small system of the kind of Seventh Edition Unix. Its programs
+are in /bin; the shell does loops, pipes and a little more. You are the
+super-user.
 `
 
 // Pack makes a bootable RK05 pack: kernel, programs, devices. It returns PackBlocks
