@@ -90,7 +90,10 @@ type Recovery struct {
 // String tells it in one line.
 func (r Recovery) String() string {
 	s := "nothing to recover"
-	if r.Count > 0 {
+	switch {
+	case r.Count == 1:
+		s = fmt.Sprintf("recovered transaction %d (%d blocks)", r.First, r.Blocks)
+	case r.Count > 1:
 		s = fmt.Sprintf("recovered transactions %d to %d (%d blocks)", r.First, r.Last, r.Blocks)
 	}
 	if r.Uncommitted > 0 {

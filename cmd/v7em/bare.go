@@ -24,16 +24,16 @@ func bareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bare FILE",
 		Short: "Run a program on a bare machine until it halts",
-		Long: `Bare loads an absolute-loader tape (.lda) or a V7 a.out (0407 or 0410) into a machine
-without disks, runs it in kernel mode with memory management off until it halts, and
-prints one line with the registers in octal. What the program prints on the console
-comes before it, or goes to standard error with --json.
+		Long: `Bare loads an absolute-loader tape (.lda) or a V7 a.out (0407 or 0410) into a
+machine without disks, runs it in kernel mode with memory management off until
+it halts, and prints one line with the registers in octal. What the program
+prints on the console comes before it, or goes to standard error with --json.
 
 The exit status is 0 after a HALT and 1 otherwise.`,
 		Example: `  v7em bare hello.lda
   v7em bare --model 45 --memory 64K --max 1000000 test.lda
   v7em bare --json --dump 1000:10 a.out`,
-		Args: cobra.ExactArgs(1),
+		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	f := cmd.Flags()

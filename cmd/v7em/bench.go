@@ -24,16 +24,17 @@ func benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Time guest work, here and under SIMH",
-		Long: `Bench boots V7 on copies of the RK05 packs and times work in it: booting, a sieve,
-sort, the C compiler, nroff, making a kernel, dc. With --simh the same work is done
-under that SIMH, in turn with our own runs, and the table shows how many times as
-long SIMH took. On mini (--guest mini, or where there is no copy of V7) the work is loops,
-copies, pipes and processes.
+		Long: `Bench boots V7 on copies of the RK05 packs and times work in it: booting, a
+sieve, sort, the C compiler, nroff, making a kernel, dc. With --simh the same
+work is done under that SIMH, in turn with our own runs, and the table shows how
+many times as long SIMH took. On mini (--guest mini, or where there is no copy
+of V7) the work is loops, copies, pipes and processes.
 
-With --disk it times work that changes disks, in turn on packs without a journal, with
-one, with one and ordered data, and written through; and it shows what the journal did
-meanwhile, and what taking commit points takes under load. The copies of the packs are
-made in the machine's directory, to be on the same disk of the host.`,
+With --disk it times work that changes disks, in turn on packs without a
+journal, with one, with one and ordered data, and written through; and it shows
+what the journal did meanwhile, and what taking commit points takes under load.
+The copies of the packs are made in the machine's directory, to be on the same
+disk of the host.`,
 		Example: `  v7em bench
   v7em bench --simh pdp11 --runs 5
   v7em bench --simh pdp11 --json >times.json

@@ -19,25 +19,28 @@ func bootCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "boot",
 		Short: "Boot V7 on this terminal (the default)",
-		Long: `Boot starts V7 on this terminal and takes it to multi-user operation; log in as root,
-with the password root. Where no machine is installed it installs one first, or boots
-mini, a small system of our own, when there is no copy of V7 to be had.
+		Long: `Boot starts V7 on this terminal and takes it to multi-user operation; log in as
+root, with the password root. Where no machine is installed it installs one
+first, or boots mini, a small system of our own, when there is no copy of V7 to
+be had.
 
-Backspace erases a character, ^U the line, ^C interrupts, and # and @ are ordinary
-characters. V7 itself has #, @ and DEL for the first three: with --plain-keys all keys
-reach it as they are. ^E opens a menu over the running machine, with a way out.
+Backspace erases a character, ^U the line, ^C interrupts, and # and @ are
+ordinary characters. V7 itself has #, @ and DEL for the first three: with
+--plain-keys all keys reach it as they are. ^E opens a menu over the running
+machine, with a way out.
 
-The menu can cut the power and boot again, and says then what was lost and what was
-repaired. With --fragile the host takes part in that: it forgets what no sync had
-covered, as a real one does. A plain pack (--journal off) is never synced, so it loses
-all that the host has not yet written back by itself.
+The menu can cut the power and boot again, and says then what was lost and what
+was repaired. With --fragile the host takes part in that: it forgets what no
+sync had covered, as a real one does. A plain pack (--journal off) is never
+synced, so it loses all that the host has not yet written back by itself.
 
---screen shows the machine at work beside its console: the packs block by block, the
-transactions, the journals, the processor. It has keys of its own for the menu's power
-switches, and wants a terminal of 100 columns and 30 rows, or 80 and 24.
+--screen shows the machine at work beside its console: the packs block by block,
+the transactions, the journals, the processor. It has keys of its own for the
+menu's power switches, and wants a terminal of 100 columns and 30 rows, or 80
+and 24.
 
-V7's clock starts from the host's. It shows the time of its own zone, New York, by the
-daylight saving rules of its day, which ended in 2006.`,
+V7's clock starts from the host's. It shows the time of its own zone, New York,
+by the daylight saving rules of its day, which ended in 2006.`,
 		Example: `  v7em boot
   v7em boot --single --plain-keys
   v7em boot --model 45 --memory 256K
@@ -56,7 +59,7 @@ daylight saving rules of its day, which ended in 2006.`,
 	o.machineFlags.add(f)
 	o.keepFlags.add(f)
 	o.guestFlags.add(f)
-	f.BoolVar(&o.single, "single", false, "stay in single-user operation")
+	f.BoolVar(&o.single, "single", false, "stay in single-user operation, where V7 writes capitals until stty -lcase")
 	f.StringVar(&o.kernel, "kernel", "", "the `name` of the kernel in the root directory (default: unix)")
 	f.BoolVar(&o.plain, "plain-keys", false, "leave the terminal's keys alone (default: v7em.conf, or no)")
 	f.BoolVar(&o.screen, "screen", false, "show the machine at work beside its console")

@@ -190,7 +190,7 @@ func TestBootSession(t *testing.T) {
 	u.sees("v7em> ")
 	u.types("i")
 	u.sees("PDP-11/70, 2048 KB")
-	u.sees("rk7  " + filepath.Join(dir, "rk7.rk05"))
+	u.sees("rk7  rk7.rk05: ")
 	u.sees("v7em> ")
 	u.types("c")
 	u.types("\x04") // logs out
@@ -249,7 +249,7 @@ func TestBootMenuPacks(t *testing.T) {
 	u.types("\x05d")
 	u.sees("drive: ")
 	u.types("rk3\r")
-	u.sees("v7em> ")
+	u.sees("rk3 is empty; " + filepath.Join(dir, "rk3.rk05") + " is free")
 	u.types("d")
 	u.sees("drive: ")
 	u.types("rk3\r")
@@ -260,8 +260,8 @@ func TestBootMenuPacks(t *testing.T) {
 		{"rk3\r", filepath.Join(dir, "none") + "\r", "no such file"},
 		{"rp0\r", spare + "\r", "is no RP03 pack"},
 		{"rk3\r", filepath.Join(dir, "rk4.rk05") + "\r", "is in use by pid"},
-		{"\x03", "", "v7em> "},
-		{"rk3\r", spare + "\r", "v7em> "},
+		{"\x03", "", "\r\nv7em> "},
+		{"rk3\r", spare + "\r", "rk3 holds " + spare},
 	} {
 		u.types("a")
 		u.sees("rp0 to rp7): ")

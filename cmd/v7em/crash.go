@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,26 +45,29 @@ func crashCommand() *cobra.Command {
 	var machine machineFlags
 	cmd := &cobra.Command{
 		Use:   "crash",
-		Short: "Cut the power at thousands of points, and compare what survives on disks of three kinds",
-		Long: `Crash runs a workload in the guest once on each kind of disk, recording everything that
-the host writes and syncs. Then it cuts the power at points of the record: it makes the
-disks that the cut leaves, recovers them, checks their file systems, and compares them
-with what the guest had been promised.
+		Short: "Cut the power at thousands of points and compare what survives",
+		Long: `Crash runs a workload in the guest once on each kind of disk, recording
+everything that the host writes and syncs. Then it cuts the power at points of
+the record: it makes the disks that the cut leaves, recovers them, checks their
+file systems, and compares them with what the guest had been promised.
 
-The modes are kinds of disks: plain (the host writes when it likes), write-through (each
-write is synced) and journal (as v7em keeps its packs). The models say what a cut does:
-prefix (all that was written before is there), lost (of what no sync had covered, any part
-is missing) and torn (the write under way stops in its middle).
+The modes are kinds of disks: plain (the host writes when it likes),
+write-through (each write is synced) and journal (as v7em keeps its packs). The
+models say what a cut does: prefix (all that was written before is there), lost
+(of what no sync had covered, any part is missing) and torn (the write under way
+stops in its middle).
 
-The workload is mkdir, files, churn or mixed, or a shell script. It runs on copies in
-memory of the packs in the machine's directory, which are not changed. The same packs and
-the same seed give the same campaign, byte for byte, on any computer.
+The workload is mkdir, files, churn or mixed, or a shell script. It runs on
+copies in memory of the packs in the machine's directory, which are not changed.
+The same packs and the same seed give the same campaign, byte for byte, on any
+computer.
 
-With --point it makes one cut again, in a directory: the disks as the power failure left
-them, what happened around it, and the commands to look at them.
+With --point it makes one cut again, in a directory: the disks as the power
+failure left them, what happened around it, and the commands to look at them.
 
-A disk is clean, or has harmless damage, a directory half done, a broken promise (work is
-missing that a sync covers), or harmful damage, or its recovery failed: the worst counts.
+A disk is clean, or has harmless damage, a directory half done, a broken promise
+(work is missing that a sync covers), or harmful damage, or its recovery failed:
+the worst counts.
 
 The status is 1 if a journaled disk came to harm, or lost what it had promised.`,
 		Example: `  v7em crash
@@ -96,19 +100,12 @@ The status is 1 if a journaled disk came to harm, or lost what it had promised.`
 	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`")
 	fs.StringVar(&o.point, "point", "", "make one cut again, by its `ID`")
 	fs.StringVar(&o.out, "out", "", "with --point: the `directory` to make (default: cut-ID)")
-	fixed := func(values ...string) cobra.CompletionFunc {
-		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
-	}
-	for name, f := range map[string]cobra.CompletionFunc{
-		"workload": cobra.FixedCompletions(crash.Workloads, cobra.ShellCompDirectiveDefault),
-		"modes":    fixed(flagWords(crash.Modes)...),
-		"model":    fixed(append(flagWords(crash.Models), "all")...),
-		"points":   fixed("all"),
-		"guest":    fixed(guestV7, guestMini),
-	} {
-		if err := cmd.RegisterFlagCompletionFunc(name, f); err != nil {
-			panic(err) // a flag that is not there
-		}
+	complete(cmd, "modes", flagWords(crash.Modes)...)
+	complete(cmd, "model", append(flagWords(crash.Models), "all")...)
+	complete(cmd, "points", "all")
+	complete(cmd, "guest", guestV7, guestMini)
+	if err := cmd.RegisterFlagCompletionFunc("workload", cobra.FixedCompletions(crash.Workloads, cobra.ShellCompDirectiveDefault)); err != nil {
+		panic(err) // a flag that is not there
 	}
 	return cmd
 }
@@ -366,7 +363,7 @@ func newOutput(path string, w io.Writer) (*output, error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".v7em-*")
 	if err != nil {
-		return nil, err
+		return nil, underName(path, err)
 	}
 	return &output{path: path, tmp: f}, nil
 }
@@ -380,10 +377,23 @@ func (o *output) write(f func(io.Writer) error) error {
 		return f(o.w)
 	}
 	w := bufio.NewWriter(o.tmp)
-	if err := errors.Join(f(w), w.Flush(), o.tmp.Chmod(0o644), o.tmp.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", o.path, err)
+	err := f(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	if err := cmp.Or(err, o.tmp.Chmod(0o644), o.tmp.Close()); err != nil {
+		return underName(o.path, err)
 	}
 	return os.Rename(o.tmp.Name(), o.path)
+}
+
+// underName says that a file was not written, of which the error knows only the
+// temporary name.
+func underName(path string, err error) error {
+	if inner := new(os.PathError); errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return fmt.Errorf("writing %s: %w", path, err)
 }
 
 // abandon removes what was not written to the end.

@@ -42,14 +42,15 @@ func fsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fs",
 		Short: "Work on V7 file systems in disk images",
-		Long: `The fs commands make, change, read and check Seventh Edition file systems in disk
-images, without a running machine. Paths in an image start at its root, with or
-without a leading slash. An image that a machine has in use is refused.
+		Long: `The fs commands make, change, read and check Seventh Edition file systems in
+disk images, without a running machine. Paths in an image start at its root,
+with or without a leading slash. An image that a machine has in use is refused.
 
-A command that changes an image does all of it or nothing, also when it fails, is
-killed, or the host loses its power. With a journal beside the image the change is one
-transaction; otherwise a changed copy takes the image's name: other hard links to it
-keep the old one. Only a disk of the host's own is written in place.
+A command that changes an image does all of it or nothing, also when it fails,
+is killed, or the host loses its power. With a journal beside the image the
+change is one transaction; otherwise a changed copy takes the image's name:
+other hard links to it keep the old one. Only a disk of the host's own is
+written in place.
 
 A pack may be cut up: --offset says at which block of the image the file system
 begins. The file system itself says where it ends.`,
@@ -389,9 +390,9 @@ func (a *attrFlags) attr() v7fs.Attr {
 	return v7fs.Attr{Perm: a.mode.value, UID: a.uid, GID: a.gid}
 }
 
-// fsArgs checks the number of arguments; high -1 is any number. The error says how
+// argCount checks the number of arguments; high -1 is any number. The error says how
 // the command is used.
-func fsArgs(low, high int) cobra.PositionalArgs {
+func argCount(low, high int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < low || high >= 0 && len(args) > high {
 			return usagef("usage: %s", cmd.UseLine())
@@ -416,18 +417,18 @@ func fsMkfsCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mkfs IMAGE BLOCKS",
 		Short: "Make an empty file system of BLOCKS blocks",
-		Long: `Mkfs makes an empty V7 file system of BLOCKS blocks of 512 bytes. An image that does
-not exist yet is made as long as the smallest pack that has room, an RK05 (4872
-blocks) or an RP03 (81200), or longer if need be. What follows the file system on
-the pack stays free, for swap space or another file system.
+		Long: `Mkfs makes an empty V7 file system of BLOCKS blocks of 512 bytes. An image that
+does not exist yet is made as long as the smallest pack that has room, an RK05
+(4872 blocks) or an RP03 (81200), or longer if need be. What follows the file
+system on the pack stays free, for swap space or another file system.
 
-An image that exists keeps its length and all outside of the file system, boot block
-included. Since the file system in it is lost, --force is needed. The image is
-replaced only when the new one is complete.`,
+An image that exists keeps its length and all outside of the file system, boot
+block included. Since the file system in it is lost, --force is needed. The
+image is replaced only when the new one is complete.`,
 		Example: `  v7em fs mkfs rk1.rk05 4872
   v7em fs mkfs --inodes 1000 --interleave 3,24 rk0.rk05 4000
   v7em fs mkfs --offset 40600 --force rp0.rp03 40400`,
-		Args: fsArgs(2, 2),
+		Args: argCount(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			blocks, err := number("BLOCKS", args[1], 1, v7fs.MaxBlocks)
 			if err != nil {
@@ -562,13 +563,13 @@ func fsTarCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tar IMAGE ARCHIVE",
 		Short: "Extract a tar archive into the file system",
-		Long: `Tar extracts an archive, such as V7's distribution, with permissions, owners, times
-and hard links. The archive is in V7's old format or in ustar format, plain or
-compressed by gzip; - is standard input. What is in the way is replaced, but for
-directories; missing directories are made.`,
+		Long: `Tar extracts an archive, such as V7's distribution, with permissions, owners,
+times and hard links. The archive is in V7's old format or in ustar format,
+plain or compressed by gzip; - is standard input. What is in the way is
+replaced, but for directories; missing directories are made.`,
 		Example: `  v7em fs mkfs rp0.rp03 80000 && v7em fs tar rp0.rp03 v7.tar.gz
   tar --format=v7 -cf - src | v7em fs tar --into /usr/src rk1.rk05 -`,
-		Args: fsArgs(2, 2),
+		Args: argCount(2, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := interruptible(cmd)
 			if args[1] != "-" {
@@ -613,11 +614,12 @@ func fsLsCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls IMAGE [PATH...]",
 		Short: "List files and directories",
-		Long:  `Ls lists files and the contents of directories, the root if none is given, sorted by name. Times are in UTC.`,
+		Long: `Ls lists files and the contents of directories, the root if none is given,
+sorted by name. Times are in UTC.`,
 		Example: `  v7em fs ls rk0.rk05
   v7em fs ls -l rk0.rk05 /etc /dev
   v7em fs ls -lR rk0.rk05`,
-		Args: fsArgs(1, -1),
+		Args: argCount(1, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths := args[1:]
 			if len(paths) == 0 {
@@ -771,7 +773,7 @@ func fsCatCommand(r *fsRegion) *cobra.Command {
 		Short:   "Print files",
 		Long:    `Cat writes the contents of files to standard output, as they are.`,
 		Example: `  v7em fs cat rk0.rk05 /etc/passwd`,
-		Args:    fsArgs(2, -1),
+		Args:    argCount(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.read(args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -806,14 +808,14 @@ func fsPutCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "put IMAGE FILE... PATH",
 		Short: "Copy host files into the file system",
-		Long: `Put copies files of the host into the file system: to PATH, or into it if it is a
-directory. A file that is there is replaced. FILE - is standard input. Permissions
-and times are the host file's if --mode is not given, the owner is root if --uid and
---gid are not. Names have at most 14 letters in V7.`,
+		Long: `Put copies files of the host into the file system: to PATH, or into it if it is
+a directory. A file that is there is replaced. FILE - is standard input.
+Permissions and times are the host file's if --mode is not given, the owner is
+root if --uid and --gid are not. Names have at most 14 letters in V7.`,
 		Example: `  v7em fs put rk0.rk05 hello.c notes.txt /tmp
   echo hello | v7em fs put rk0.rk05 - /etc/motd
   v7em fs put -r rk1.rk05 src /`,
-		Args: fsArgs(3, -1),
+		Args: argCount(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			files, dest := args[1:len(args)-1], args[len(args)-1]
 			return r.write(cmd, args[0], func(v *v7fs.FS) error {
@@ -913,12 +915,12 @@ func fsGetCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get IMAGE PATH... FILE",
 		Short: "Copy files out of the file system",
-		Long: `Get copies files out of the image: to FILE, or into it if it is a directory. FILE - is
-standard output. Permissions and times go with them. A file appears under its name
-when it is complete.`,
+		Long: `Get copies files out of the image: to FILE, or into it if it is a directory.
+FILE - is standard output. Permissions and times go with them. A file appears
+under its name when it is complete.`,
 		Example: `  v7em fs get rk0.rk05 /etc/passwd /etc/rc .
   v7em fs get -r rk0.rk05 /etc etc.copy`,
-		Args: fsArgs(3, -1),
+		Args: argCount(3, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths, dest := args[1:len(args)-1], args[len(args)-1]
 			st, err := os.Stat(dest)
@@ -982,7 +984,7 @@ func get(v *v7fs.FS, p, to string, recursive bool, w io.Writer) error {
 func getFile(v *v7fs.FS, p string, st v7fs.Stat, to string) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(to), ".v7em-*")
 	if err != nil {
-		return err
+		return underName(to, err)
 	}
 	defer func() {
 		f.Close()
@@ -1015,7 +1017,7 @@ func fsMkdirCommand(r *fsRegion) *cobra.Command {
 		Example: `  v7em fs mkdir rk0.rk05 /usr/local
   v7em fs mkdir -p --mode 777 rk0.rk05 /usr/spool/uucp`,
 		Long: `Mkdir makes directories, each with its . and .. entries.`,
-		Args: fsArgs(2, -1),
+		Args: argCount(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -1041,10 +1043,11 @@ func fsMknodCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mknod IMAGE PATH b|c MAJOR MINOR",
 		Short: "Make a device node",
-		Long:  `Mknod makes a node for a block device (b) or a character device (c) with the given numbers, each from 0 to 255.`,
+		Long: `Mknod makes a node for a block device (b) or a character device (c) with the
+given numbers, each from 0 to 255.`,
 		Example: `  v7em fs mknod rk0.rk05 /dev/rk1 b 0 1
   v7em fs mknod --mode 622 rk0.rk05 /dev/console c 0 0`,
-		Args: fsArgs(5, 5),
+		Args: argCount(5, 5),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			mode := v7fs.ModeBlock
 			switch args[2] {
@@ -1076,10 +1079,11 @@ func fsRmCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm IMAGE PATH...",
 		Short: "Remove files and directories",
-		Long:  `Rm removes names and, with the last one, the file. If one of the PATHs cannot be removed none is.`,
+		Long: `Rm removes names and, with the last one, the file. If one of the PATHs cannot be
+removed none is.`,
 		Example: `  v7em fs rm rk0.rk05 /tmp/core
   v7em fs rm -rf rk0.rk05 /usr/games`,
-		Args: fsArgs(2, -1),
+		Args: argCount(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.write(cmd, args[0], func(v *v7fs.FS) error {
 				for _, p := range args[1:] {
@@ -1115,17 +1119,17 @@ func fsCheckCommand(r *fsRegion) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check IMAGE",
 		Short: "Check a file system for inconsistencies",
-		Long: `Check looks for all that can be wrong with a file system: blocks used twice, used and
-free, missing or out of range; the free chain; link counts against entries; . and ..;
-inodes without entries and entries without inodes. It prints a line for each problem,
-which begins with "harmful" (data can be lost or mixed up when the file system is
-used) or "harmless" (only space is lost, or what was lost anyway), and a summary.
-It changes nothing.
+		Long: `Check looks for all that can be wrong with a file system: blocks used twice,
+used and free, missing or out of range; the free chain; link counts against
+entries; . and ..; inodes without entries and entries without inodes. It prints
+a line for each problem, which begins with "harmful" (data can be lost or mixed
+up when the file system is used) or "harmless" (only space is lost, or what was
+lost anyway), and a summary. It changes nothing.
 
 The status is 0 when nothing is wrong and 1 otherwise.`,
 		Example: `  v7em fs check rk0.rk05
   v7em fs check --json rk0.rk05 | jq .harmful`,
-		Args: fsArgs(1, 1),
+		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usagef("--max %d: must be at least 1", limit)

@@ -71,7 +71,7 @@ func TestFsReadsThroughJournal(t *testing.T) {
 func TestFsRecoversFirst(t *testing.T) {
 	img := journaledPack(t, false)
 	_, stderr, err := fsRun(t.Context(), strings.NewReader("hello"), "put", img, "-", "/d/x")
-	if err != nil || !strings.Contains(stderr, "recovered transactions 1 to 1") {
+	if err != nil || !strings.Contains(stderr, "recovered transaction 1 ") {
 		t.Fatalf("put: %v, %q", err, stderr)
 	}
 	if out := fsOK(t, "", "cat", img, "/d/x"); out != "hello" {

@@ -25,7 +25,7 @@ const (
 )
 
 func (g *guestFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&g.guest, "guest", "", "the system to run: v7, or mini, the small one that v7em brings along\n(default: v7, or mini when there is no copy of V7 to be had)")
+	fs.StringVar(&g.guest, "guest", "", "the system to run: v7, or mini, the small one that v7em brings along (default: v7, or mini when there is no copy of V7 to be had)")
 }
 
 func (g *guestFlags) check() error {

@@ -23,12 +23,14 @@ func installCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Make the disks from the V7 distribution",
-		Long: `Install makes a machine's directory: eight RK05 packs (rk0.rk05 to rk7.rk05) with all
-of the distribution, the RP03 pack rp0.rp03, and the configuration file v7em.conf.
-The kernel for RK05 disks is made by V7 itself, booted from the RP03 pack.
+		Long: `Install makes a machine's directory: eight RK05 packs (rk0.rk05 to rk7.rk05)
+with all of the distribution, the RP03 pack rp0.rp03, and the configuration file
+v7em.conf. The kernel for RK05 disks is made by V7 itself, booted from the RP03
+pack.
 
-The distribution is v7.tar.gz as the Unix Heritage Society keeps it. It is taken from
---dist, from $V7EM_DIST, or from the cache, into which it is downloaded if need be.`,
+The distribution is v7.tar.gz as the Unix Heritage Society keeps it. It is taken
+from --dist, from $V7EM_DIST, or from the cache, into which it is downloaded if
+need be.`,
 		Example: `  v7em install
   v7em install --dir ~/v7 --dist ~/Downloads/v7.tar.gz
   v7em install --force        # make the packs anew; what they hold is lost`,

@@ -20,10 +20,11 @@ import (
 func journalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "journal",
-		Short: "Look at the journal of a disk image, recover the image, or drop the journal",
+		Short: "Look at the journal of a disk image, recover the image, or drop it",
 		Long: `The journal of rk0.rk05 is the file rk0.rk05.journal beside it. It has what was
-committed to the disk and may not all be in the image yet. v7em recovers an image by
-itself before it writes to it; another emulator does not, so recover it first.`,
+committed to the disk and may not all be in the image yet. v7em recovers an
+image by itself before it writes to it; another emulator does not, so recover it
+first.`,
 		Example: `  v7em journal status rk0.rk05
   v7em journal dump -r rk0.rk05
   v7em journal recover rk0.rk05`,
@@ -59,11 +60,12 @@ func journalStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status IMAGE",
 		Short: "Say what is committed, what is home, and how full the journal is",
-		Long: `Status says which transactions are home (in the image), which are committed and wait
-to be brought home, how full the journal is, when the last commit was, and what
-recovery would do. It changes nothing. A machine may be running on the image.`,
+		Long: `Status says which transactions are home (in the image), which are committed and
+wait to be brought home, how full the journal is, when the last commit was, and
+what recovery would do. It changes nothing. A machine may be running on the
+image.`,
 		Example: `  v7em journal status rk0.rk05`,
-		Args:    cobra.ExactArgs(1),
+		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := readLog(args[0])
 			if err != nil {
@@ -113,13 +115,21 @@ func (s *journalStatus) print(w io.Writer, now time.Time) error {
 	if s.LastCommit.IsZero() {
 		fmt.Fprintf(&b, "last commit: none\n")
 	} else {
-		fmt.Fprintf(&b, "last commit: %s, %v ago\n", s.LastCommit.Format(time.DateTime), now.Sub(s.LastCommit).Round(time.Second))
+		fmt.Fprintf(&b, "last commit: %s, %s ago\n", s.LastCommit.Format(time.DateTime), age(now.Sub(s.LastCommit)))
 	}
 	if s.Recovery != nil {
 		fmt.Fprintf(&b, "recovery:    %v\n", preview(*s.Recovery))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// age tells a time span in days when it is long.
+func age(d time.Duration) string {
+	if days := int(d.Hours()) / 24; days >= 2 {
+		return fmt.Sprintf("%d days", days)
+	}
+	return d.Round(time.Second).String()
 }
 
 // preview says what a recovery would do.
@@ -135,22 +145,22 @@ func journalDumpCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dump IMAGE",
 		Short: "Print the transactions in a journal",
-		Long: `Dump prints the transactions that the journal still has, those that are home included:
-a line for the transaction with its state, time, size and reason; a line for each
-operation that was seen (program, process, system call, path); and a line for each
-update with its type, the transaction, its number, the block and the bytes in it that
-changed:
+		Long: `Dump prints the transactions that the journal still has, those that are home
+included: a line for the transaction with its state, time, size and reason; a
+line for each operation that was seen (program, process, system call, path); and
+a line for each update with its type, the transaction, its number, the block and
+the bytes in it that changed:
 
   TRANS: 99 home 2026-11-22T02:10:11.123Z 6 updates 4608 bytes interval
   OP: 99 0 mkdir 27 mknod /tmp/d
   INODE: 99 2 bno = 257 128 - 192
 
-The types are SUPER (superblock), INODE, ILIST (indirect block), FREE (of the free
-list), USED (a fresh block for a file) and FDATA (data). With --json each transaction
-is an object on a line of its own.`,
+The types are SUPER (superblock), INODE, ILIST (indirect block), FREE (of the
+free list), USED (a fresh block for a file) and FDATA (data). With --json each
+transaction is an object on a line of its own.`,
 		Example: `  v7em journal dump rk0.rk05
   v7em journal dump -r --json rk0.rk05 | head -1 | jq`,
-		Args: cobra.ExactArgs(1),
+		Args: argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l, err := readLog(args[0])
 			if err != nil {
@@ -216,16 +226,16 @@ func journalRecoverCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover IMAGE",
 		Short: "Bring what is committed into the image",
-		Long: `Recover writes to the image what was committed and is not in it yet, and says what it
-did. The image is then as it was at the last commit, for any emulator to use. Doing it
-again does no harm, also when it was interrupted.
+		Long: `Recover writes to the image what was committed and is not in it yet, and says
+what it did. The image is then as it was at the last commit, for any emulator to
+use. Doing it again does no harm, also when it was interrupted.
 
 A journal that does not fit the image is refused: it belongs to another pack, or
 something else has written to this one since. --force applies it all the same.
 
 The status is 1 when the journal is damaged, so that transactions are lost.`,
 		Example: `  v7em journal recover rk0.rk05`,
-		Args:    cobra.ExactArgs(1),
+		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := journaldev.Recover(args[0], force)
 			if err != nil {
@@ -252,11 +262,11 @@ func journalOffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "off IMAGE",
 		Short: "Recover an image and remove its journal",
-		Long: `Off recovers an image and removes its journal. A machine that is started on it with
-the journal on, as it is by default, makes a new one. With --force the journal is
-removed unread, and what it has is lost.`,
+		Long: `Off recovers an image and removes its journal. A machine that is started on it
+with the journal on, as it is by default, makes a new one. With --force the
+journal is removed unread, and what it has is lost.`,
 		Example: `  v7em journal off rk0.rk05`,
-		Args:    cobra.ExactArgs(1),
+		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r, err := journaldev.RemoveJournal(args[0], force)
 			if err != nil {

@@ -33,7 +33,7 @@ func (f *keepFlags) add(fs *pflag.FlagSet) {
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
 	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
 	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
-	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had\ncovered: a plain pack, which is never synced, loses all of --write-back")
+	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is never synced, loses all of --write-back")
 	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter, "a fragile host writes by itself what has waited so long; 0: never")
 	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
 }

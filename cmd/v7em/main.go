@@ -93,13 +93,43 @@ func rootCommand() *cobra.Command {
 	root := bootCommand()
 	root.Use = "v7em"
 	root.Short = "Seventh Edition Unix on an emulated PDP-11"
-	root.Long = "v7em boots Seventh Edition Unix, unmodified, on an emulated PDP-11/70 or 11/45 with\n" +
-		"RK05 disks in a directory of yours. Without a subcommand it boots on this terminal;\n" +
-		"the first time it makes the disks from the V7 distribution.\n\n" + root.Long
+	root.Long = "v7em boots Seventh Edition Unix, unmodified, on an emulated PDP-11/70 or 11/45\n" +
+		"with RK05 disks in a directory of yours. Without a subcommand it boots on this\n" +
+		"terminal; the first time it makes the disks from the V7 distribution.\n\n" + root.Long
+	// Flags are explained in as many columns as the rest.
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SilenceUsage = true
 	root.SilenceErrors = true
 	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), crashCommand(), fsCommand(), journalCommand())
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Name() != "crash" { // its --model is another
+			completeMachine(cmd)
+		}
+	}
 	return root
+}
+
+// completeMachine gives the shell what the flags of a machine can be.
+func completeMachine(cmd *cobra.Command) {
+	for flag, values := range map[string][]string{
+		"guest":   {guestV7, guestMini},
+		"model":   {"70", "45"},
+		"disk":    {"rk", "rp"},
+		"journal": {"on", "off", "write-through"},
+		"sync":    {"fsync", "fdatasync", "msync", "none"},
+		"data":    {"journal", "ordered"},
+	} {
+		if f := cmd.Flags().Lookup(flag); f != nil && f.Value.Type() != "bool" {
+			complete(cmd, flag, values...)
+		}
+	}
+}
+
+// complete gives the shell the values of a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // a flag that is not there
+	}
 }
 
 // isTerminal says whether a stream is a terminal.

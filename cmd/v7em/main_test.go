@@ -6,10 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +95,9 @@ func TestUsage(t *testing.T) {
 		{"boot here", `unknown command "here"`},
 		{"--model x", "invalid argument"},
 		{"install there", `unknown command "there"`},
-		{"bare", "accepts 1 arg"},
+		{"bare", "usage: v7em bare FILE"},
+		{"journal status", "usage: v7em journal status IMAGE"},
+		{"journal off x y", "usage: v7em journal off IMAGE"},
 		{"bare --model 34 x.lda", "no PDP-11 model 34"},
 		{"bare --memory 1T x.lda", `memory "1T"`},
 		{"bare --model 45 --memory 1M x.lda", "memory size 1048576"},
@@ -138,10 +142,41 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	walk(rootCommand())
+	walk = func(c *cobra.Command) {
+		if c.Name() == "completion" { // cobra's own words
+			return
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+		stdout, _, status := v7em("", append(strings.Fields(c.CommandPath())[1:], "--help")...)
+		if status != 0 {
+			t.Errorf("%s --help: status %d", c.CommandPath(), status)
+		}
+		for line := range strings.Lines(stdout) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("%s --help: %d columns: %s", c.CommandPath(), n, line)
+			}
+		}
+	}
+	walk(rootCommand())
 	for _, args := range []string{"--help", "help run", "run --help", "completion bash", "completion zsh", "completion fish"} {
 		stdout, stderr, status := v7em("", strings.Fields(args)...)
 		if status != 0 || stderr != "" || !strings.Contains(stdout, "v7em") {
 			t.Errorf("%s: status %d, %q", args, status, stderr)
+		}
+	}
+}
+
+// TestComplete: the shell offers what a flag can be.
+func TestComplete(t *testing.T) {
+	for args, want := range map[string]string{
+		"--guest": "v7 mini", "boot --journal": "on off write-through", "run --sync": "fsync fdatasync msync none",
+		"bench --model": "70 45", "crash --model": "prefix lost torn all", "crash --guest": "v7 mini", "run --data": "journal ordered",
+	} {
+		stdout, _, status := v7em("", append(append([]string{"__complete"}, strings.Fields(args)...), "")...)
+		if got := strings.Fields(stdout); status != 0 || !slices.Equal(got, append(strings.Fields(want), ":4")) {
+			t.Errorf("%s: %q; want %s", args, stdout, want)
 		}
 	}
 }

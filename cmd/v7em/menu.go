@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/term"
 
+	"v7em/images"
 	"v7em/journaldev"
 	"v7em/machine"
 )
@@ -113,6 +115,7 @@ func (t *terminal) ask(ctx context.Context, question string) (string, error) {
 	}{keyReader{ctx, t}, t.screen}, question)
 	line, err := e.ReadLine()
 	if err != nil {
+		fmt.Fprint(t.screen, "\r\n")
 		return "", io.EOF
 	}
 	if line = strings.TrimSpace(line); line == "" {
@@ -157,7 +160,7 @@ func (t *terminal) status(m *machine.Machine) {
 		if err := p.Err(); err != nil {
 			what += fmt.Sprintf(" (%v)", err)
 		}
-		fmt.Fprintf(t.screen, "%s  %s: %d blocks read, %d written%s\r\n", name, p.Path(), stats.Reads, stats.Writes, what)
+		fmt.Fprintf(t.screen, "%s  %s: %s read, %d written%s\r\n", name, t.packName(p), count(int(stats.Reads), "block"), stats.Writes, what)
 		if v, ok := p.(*journaldev.Volume); ok {
 			fmt.Fprintf(t.screen, "     journal: %s\r\n", journalLine(v.Status()))
 		}
@@ -166,6 +169,14 @@ func (t *terminal) status(m *machine.Machine) {
 		s := t.committer.Stats()
 		fmt.Fprintf(t.screen, "%d commit points, %d not settled in time\r\n", s.Settled+s.Prefixes, s.Unsettled)
 	}
+}
+
+// packName is a pack's file, without the machine's directory.
+func (t *terminal) packName(p images.Pack) string {
+	if filepath.Dir(p.Path()) == filepath.Clean(t.dir) {
+		return filepath.Base(p.Path())
+	}
+	return p.Path()
 }
 
 // journalLine is a journal's status in short.
@@ -213,9 +224,11 @@ func (t *terminal) attach(ctx context.Context) error {
 	if !ok || err != nil {
 		return errors.Join(err, p.Close())
 	}
+	protected := ""
 	if p.ReadOnly() {
-		fmt.Fprintf(t.screen, "%s is write-protected\r\n", file)
+		protected = ", write-protected"
 	}
+	fmt.Fprintf(t.screen, "%s holds %s%s\r\n", d.name, file, protected)
 	return nil
 }
 
@@ -248,5 +261,9 @@ func (t *terminal) detach(ctx context.Context) error {
 	if !ok || err != nil {
 		return err
 	}
-	return p.Close()
+	if err := p.Close(); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.screen, "%s is empty; %s is free\r\n", d.name, p.Path())
+	return nil
 }

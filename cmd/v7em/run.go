@@ -19,13 +19,13 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags] [--] [COMMANDS]",
 		Short: "Run shell commands in V7 and print what they print",
-		Long: `Run boots V7 without a terminal, mounts all packs, has the shell run the commands as
-root, and prints what they print. Without COMMANDS the script is read from standard
-input. Then V7 writes everything out and the power goes off. The exit status is that
-of the guest's last command.
+		Long: `Run boots V7 without a terminal, mounts all packs, has the shell run the
+commands as root, and prints what they print. Without COMMANDS the script is
+read from standard input. Then V7 writes everything out and the power goes off.
+The exit status is that of the guest's last command.
 
-The guest runs as fast as it can, not by the host's clock: a sleep takes no time.
-The commands have nothing on their standard input.`,
+The guest runs as fast as it can, not by the host's clock: a sleep takes no
+time. The commands have nothing on their standard input.`,
 		Example: `  v7em run 'who; date; df'
   v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
   v7em run --get /usr/man/man1/ed.1:ed.1 true
@@ -224,7 +224,7 @@ func copyIn(d *images.Drives, files []transfer, now time.Time) error {
 	t.SetClock(now)
 	for _, f := range files {
 		if err := t.CopyIn(f.from, f.to); err != nil {
-			return errors.Join(err, t.Sync())
+			return errors.Join(fmt.Errorf("--cp %s: %w", f.from, err), t.Sync())
 		}
 	}
 	return t.Sync()
@@ -240,7 +240,7 @@ func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
 	}
 	for _, f := range files {
 		if err := t.CopyOut(f.from, f.to, w); err != nil {
-			return err
+			return fmt.Errorf("--get %s: %w", f.from, err)
 		}
 	}
 	return nil

@@ -2,8 +2,13 @@ package main
 
 import (
 	"io"
+	"os"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
 const (
@@ -27,6 +32,7 @@ type screen struct {
 	free    bool // never let the machine wait
 	busy    bool // a write is under way
 	closed  bool
+	amid    bool // what was shown last did not end its line
 }
 
 func newScreen(w io.Writer) *screen {
@@ -68,13 +74,67 @@ func (s *screen) write(p []byte) {
 	for len(s.buf) > screenLimit && !s.held && !s.free && !s.closed {
 		s.changed.Wait()
 	}
-	if s.closed {
+	if s.closed || len(p) == 0 {
 		return
 	}
+	s.amid = p[len(p)-1] != '\n'
 	if s.buf = append(s.buf, p...); len(s.buf) > heldLimit {
 		s.buf = append([]byte(nil), s.buf[len(s.buf)-heldLimit/2:]...)
 	}
 	s.changed.Broadcast()
+}
+
+// Write shows what the menu prints, which has the terminal.
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	if len(p) > 0 && len(s.buf) == 0 {
+		s.amid = p[len(p)-1] != '\n'
+	}
+	s.mu.Unlock()
+	return s.w.Write(p)
+}
+
+// say shows a line of v7em's own, on a new line and folded between words.
+func (s *screen) say(line string) {
+	width := 0
+	if f, ok := s.w.(*os.File); ok {
+		width, _, _ = term.GetSize(int(f.Fd())) // 0 when it is not known
+	}
+	line = fold(line, width)
+	s.mu.Lock()
+	amid := s.amid
+	s.mu.Unlock()
+	if amid {
+		line = "\r\n" + line
+	}
+	s.write([]byte(line))
+}
+
+// fold breaks a line between words so that no row is wider than the terminal, where
+// words allow it. Width 0 is any.
+func fold(line string, width int) string {
+	text := strings.TrimRight(line, "\r\n")
+	end := line[len(text):]
+	if width <= 0 {
+		return line
+	}
+	var b strings.Builder
+	col := 0
+	for i, word := range strings.Split(text, " ") {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case col+1+n > width:
+			b.WriteString("\r\n")
+			col = 0
+		default:
+			b.WriteByte(' ')
+			col++
+		}
+		b.WriteString(word)
+		col += n
+	}
+	return b.String() + end
 }
 
 // hold keeps output back until release.

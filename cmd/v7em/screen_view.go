@@ -38,11 +38,6 @@ type display interface {
 	close()
 }
 
-// Write shows what the menu prints, which has the terminal.
-func (s *screen) Write(p []byte) (int, error) { return s.w.Write(p) }
-
-func (s *screen) say(line string) { s.write([]byte(line)) }
-
 // watcher notes what becomes of the blocks of the packs in a session's drives, for the
 // screen. A nil watcher notes nothing.
 type watcher struct {
