@@ -109,6 +109,9 @@ func both(t *testing.T, test func(t *testing.T, dir string, work Work)) {
 
 // TestWork does each task once: what is timed must really be done.
 func TestWork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("does all the work: left out with -short")
+	}
 	both(t, func(t *testing.T, dir string, work Work) {
 		r, err := Run(t.Context(), dir, work, []Engine{Here{machine.Config{}}}, 1, func(string, string) {})
 		if err != nil {

@@ -21,6 +21,9 @@ func TestSpread(t *testing.T) {
 // TestDisk measures everything once: the work must be done in every mode, and the
 // journals must have done theirs.
 func TestDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots guests again and again: left out with -short")
+	}
 	both(t, func(t *testing.T, dir string, work Work) {
 		r, err := Disk(t.Context(), dir, DiskOptions{Work: work, Interval: 20 * time.Millisecond, Runs: 1, Settles: 20}, func(string, string) {})
 		if err != nil {

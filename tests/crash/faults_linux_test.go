@@ -84,6 +84,9 @@ func (v *v7em) refused(dir string, nobody bool, want ...string) {
 
 // TestNoJournal has hosts on which a journal cannot be written.
 func TestNoJournal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	v := build(t)
 
 	t.Run("a full disk", func(t *testing.T) {
@@ -168,6 +171,9 @@ func TestNoJournal(t *testing.T) {
 // to grow is V7's own doing: an inode without an entry, as much on a plain pack, after
 // a clean end, as on a journaled one.
 func TestFullDirectory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	v := build(t)
 	const fill = `mkdir /tmp/d; cd /tmp/d
 for i in 0 1 2 3 4; do for j in 0 1 2 3 4 5; do >$i$j; done; done

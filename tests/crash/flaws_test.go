@@ -17,6 +17,9 @@ func bad(c crash.Cut) bool {
 // TestFlaws runs campaigns on transaction layers with a mistake in each: the mistake is
 // found within 2,000 cuts, and without it there is nothing to find.
 func TestFlaws(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes over 20,000 cuts: left out with -short")
+	}
 	const allowed = 2000
 	// campaign returns how many cuts were made until one was bad, and that one.
 	campaign := func(t *testing.T, packs *images.Drives, flaw crash.Flaw, workload string, points int) (int, *crash.Cut) {

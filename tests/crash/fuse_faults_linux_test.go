@@ -98,15 +98,15 @@ func (o *onFuse) faulty(t *testing.T, f hostFault, method string) (stdout, stder
 // way to sync, while the real binary runs: it says so in one line and fails, the guest
 // gets errors, and when the power goes then, all that was synced before is there.
 func TestFuseFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	for i := range systems {
 		t.Run(systems[i].name, func(t *testing.T) { testFuseFaults(t, &systems[i]) })
 	}
 }
 
 func testFuseFaults(t *testing.T, s *system) {
-	if testing.Short() && s.name == guest.V7 {
-		t.Skip("V7 takes its time to stumble")
-	}
 	o := newOnFuse(t, s)
 	root, err := fs.Open(fs.MemOf(o.files[images.RK().PackFile(0)]))
 	if err != nil {
@@ -127,7 +127,7 @@ func testFuseFaults(t *testing.T, s *system) {
 		all := rnd.Perm(calls * len(hostFaults))
 		switch {
 		case *long:
-		case s.name == guest.Mini && !testing.Short():
+		case s.name == guest.Mini:
 			all = all[:14]
 		default: // a few, while the script runs
 			for i := range all {

@@ -146,6 +146,9 @@ var fuseWays = [][]string{
 // msync had not covered, and cuts the power at random moments, each time on what the last
 // time has left. All packs come back clean, with all that was synced.
 func TestFuse(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	for i := range systems {
 		t.Run(systems[i].name, func(t *testing.T) { testFuse(t, &systems[i]) })
 	}
@@ -158,9 +161,6 @@ func testFuse(t *testing.T, s *system) {
 		want = 12 * scale()
 		if s.name == guest.V7 {
 			want = 3 * scale()
-		}
-		if testing.Short() {
-			want = 2
 		}
 	}
 	copied := o.copiedProgram(t)
@@ -199,6 +199,9 @@ func testFuse(t *testing.T, s *system) {
 // TestFuseForgets shows that the file system really forgets: what is not synced, or not
 // journaled, is damaged or gone.
 func TestFuseForgets(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	o := newOnFuse(t, &systems[len(systems)-1])
 	copied := o.copiedProgram(t)
 	rnd := rand.New(rand.NewPCG(*seed, 29))

@@ -347,6 +347,9 @@ var ways = [][]string{
 // TestKill kills v7em at random moments while V7 is at work, each time on the packs
 // that the last time has left.
 func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs v7em again and again: left out with -short")
+	}
 	for i := range systems {
 		t.Run(systems[i].name, func(t *testing.T) { testKill(t, &systems[i]) })
 	}
@@ -364,9 +367,6 @@ func testKill(t *testing.T, s *system) {
 	want := *kills
 	if want == 0 {
 		want = 20 * scale()
-		if testing.Short() {
-			want = 2
-		}
 	}
 	begin := time.Now()
 	out := v.run("run", "--dir", v.dir, "--guest", s.name, s.script())

@@ -348,6 +348,9 @@ type sample struct {
 
 // TestReckoning replays the plain column of a campaign.
 func TestReckoning(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checks each disk twice: left out with -short")
+	}
 	each := func(t *testing.T, packs *images.Drives) {
 		w, err := crash.LoadWorkload("mkdir", 1)
 		if err != nil {
