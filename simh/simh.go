@@ -47,13 +47,18 @@ type Sim struct {
 // Start starts the simulator at path with dir as its working directory and gives it commands,
 // each of which must return to the prompt.
 func Start(path, dir string, commands ...string) (*Sim, error) {
+	return startWithin(time.Minute, path, dir, commands)
+}
+
+// startWithin is Start with another timeout.
+func startWithin(timeout time.Duration, path, dir string, commands []string) (*Sim, error) {
 	cmd := exec.Command(path)
 	cmd.Dir = dir
 	term, err := pty.Start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
-	s := &Sim{cmd: cmd, term: term, input: make(chan []byte, 64), Timeout: time.Minute}
+	s := &Sim{cmd: cmd, term: term, input: make(chan []byte, 64), Timeout: timeout}
 	go func() {
 		defer close(s.input)
 		for {
@@ -123,9 +128,12 @@ func (s *Sim) Go(command string) error {
 		if mode.Lflag&unix.ECHO == 0 {
 			return nil
 		}
-		s.drain()
+		alive := s.drain()
 		if before, _, stopped := bytes.Cut(s.seen, []byte(Prompt)); stopped {
 			return complaint(command, string(before))
+		}
+		if !alive {
+			return fmt.Errorf("SIMH command %q: SIMH ended; it printed %q", command, tail(s.seen))
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("SIMH command %q did not start the machine within %v; it printed %q", command, s.Timeout, tail(s.seen))
@@ -223,17 +231,17 @@ func (s *Sim) take(b []byte) {
 	}
 }
 
-// drain takes the output that is there.
-func (s *Sim) drain() {
+// drain takes the output that is there. It returns false when there will be no more.
+func (s *Sim) drain() bool {
 	for {
 		select {
 		case b, ok := <-s.input:
 			if !ok {
-				return
+				return false
 			}
 			s.take(b)
 		default:
-			return
+			return true
 		}
 	}
 }
