@@ -239,6 +239,9 @@ type cpuMachine struct {
 	free  uint32 // physical address of the next record
 	count uint16 // cases done
 
+	slice int  // instructions that the processor does at a time; 0: as many as there are
+	anew  bool // after each slice comes a new processor, in the state of the one before
+
 	haltedCPU cpu.State // after the last HALT
 	haltedMMU mmu.State
 
@@ -408,7 +411,15 @@ func isCSM(word uint16) bool { return word&0177700 == opCSM }
 func (x *cpuMachine) loop() reason {
 	display := x.c.Display
 	for end := x.c.Instructions() + caseLimit; x.c.Instructions() < end; {
-		switch x.c.Run(int(end - x.c.Instructions())) {
+		n := int(end - x.c.Instructions())
+		if x.slice > 0 {
+			n = min(n, x.slice)
+		}
+		stop := x.c.Run(n)
+		if x.anew {
+			x.renew()
+		}
+		switch stop {
 		case cpu.StopHalt:
 			x.haltedCPU, x.haltedMMU = x.c.State, x.m.State
 			return rejHalt
@@ -421,4 +432,14 @@ func (x *cpuMachine) loop() reason {
 		}
 	}
 	return rejRunaway
+}
+
+// renew replaces the processor by one in the same state.
+func (x *cpuMachine) renew() {
+	c, m := x.c.State, x.m.State
+	x.c = cpu.New(x.m, &x.page, x.prog.model.is70, true)
+	x.page.c = x.c
+	x.m.SetState(mmu.State{})
+	x.m.SetState(m)
+	x.c.SetState(c)
 }
