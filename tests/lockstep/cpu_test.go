@@ -122,8 +122,9 @@ func total(counts []int) (sum int) {
 
 // TestIntegerFails shows that the comparison in SIMH notices what it should: a
 // result that differs, and a change where there must be none.
-func TestIntegerFails(t *testing.T) {
-	path := simhPath(t)
+func TestIntegerFails(t *testing.T) { integerFails(t, simhPath(t)) }
+
+func integerFails(t *testing.T, path string) {
 	prog := cpuAssemble(t, model70)
 	x := newCPUMachine(t, prog)
 	b := newCPUGen(*cpuSeed, prog).fill(x, 100)
@@ -152,8 +153,9 @@ func TestIntegerFails(t *testing.T) {
 
 // TestHalt compares what a HALT in kernel mode leaves, which the other cases
 // cannot have.
-func TestHalt(t *testing.T) {
-	path := simhPath(t)
+func TestHalt(t *testing.T) { halts(t, simhPath(t)) }
+
+func halts(t *testing.T, path string) {
 	prog := cpuAssemble(t, model70)
 	x := newCPUMachine(t, prog)
 	g := newCPUGen(*cpuSeed, prog)
