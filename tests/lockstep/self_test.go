@@ -268,9 +268,6 @@ func TestSelf(t *testing.T) {
 			})
 			for _, n := range []uint64{1, 7, 1000} {
 				t.Run(fmt.Sprintf("slices of %d", n), func(t *testing.T) {
-					if n == 1 && testing.Short() {
-						t.Skip("-short: slices of 7 and 1000 only")
-					}
 					r.play(t, &printed{}, func(m *machine.Machine, end uint64) *machine.Machine {
 						inSlices(t, m, end, n)
 						return m
