@@ -74,7 +74,11 @@ func TestCampaigns(t *testing.T) {
 				}
 			}
 		}
-		for _, w := range crash.Workloads {
+		workloads := crash.Workloads
+		if testing.Short() {
+			workloads = workloads[:1]
+		}
+		for _, w := range workloads {
 			// What each workload does to disks without a journal is much the same.
 			if modes := crash.Modes; *long || !testing.Short() && (w == "mkdir" || w == "mixed") {
 				campaign(w, 1, crash.StressKeep, modes...)
@@ -93,6 +97,11 @@ func TestCampaigns(t *testing.T) {
 		}
 		t.Logf("a journaled disk lost %v at most", most)
 	}
-	t.Run(guest.V7, func(t *testing.T) { each(t, guest.Packs(t, "")) })
+	t.Run(guest.V7, func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("mini is quicker")
+		}
+		each(t, guest.Packs(t, ""))
+	})
 	t.Run(guest.Mini, func(t *testing.T) { each(t, guest.MiniPacks(t)) })
 }
