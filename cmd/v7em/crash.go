@@ -287,7 +287,26 @@ func (c *campaign) record(ctx context.Context, packs *images.Drives, w io.Writer
 		}
 		runs = append(runs, run)
 	}
+	bar.done()
+	io.WriteString(w, doubts(runs[0]))
 	return runs, nil
+}
+
+// doubts says what a user should know of a workload before believing what cuts of it
+// come to: what it printed, which the built-in ones do not, and that it changed nothing.
+func doubts(run *crash.Run) string {
+	said := ""
+	if out := strings.TrimSpace(strings.ReplaceAll(run.Output, "\r", "")); out != "" {
+		lines := strings.Split(out, "\n")
+		said = fmt.Sprintf("v7em: the workload printed %q\n", lines[len(lines)-1])
+		if len(lines) > 1 {
+			said = fmt.Sprintf("v7em: the workload printed %d lines, at last %q\n", len(lines), lines[len(lines)-1])
+		}
+	}
+	if len(run.Ops) == 0 {
+		said += "v7em: the workload changed no file: there is nothing that a cut could take\n"
+	}
+	return said
 }
 
 // lookAtPacks returns copies in memory of the packs in a directory, as recovery would

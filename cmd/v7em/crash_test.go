@@ -349,3 +349,21 @@ func TestCrashV7(t *testing.T) {
 		t.Error(stdout)
 	}
 }
+
+// TestDoubts has workloads that are not what their author thinks.
+func TestDoubts(t *testing.T) {
+	for _, c := range []struct {
+		run  crash.Run
+		want string
+	}{
+		{crash.Run{Ops: make([]crash.Op, 1)}, ""},
+		{crash.Run{Ops: make([]crash.Op, 1), Output: "\r\n"}, ""},
+		{crash.Run{Output: "nosuch: not found\r\n"}, "v7em: the workload printed \"nosuch: not found\"\n" +
+			"v7em: the workload changed no file: there is nothing that a cut could take\n"},
+		{crash.Run{Ops: make([]crash.Op, 1), Output: "a\nb\x1b\n"}, "v7em: the workload printed 2 lines, at last \"b\\x1b\"\n"},
+	} {
+		if got := doubts(&c.run); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.run, got, c.want)
+		}
+	}
+}
