@@ -15,8 +15,8 @@ import (
 	"v7em/images/mini"
 )
 
-// guestFlags choose the system to run.
-type guestFlags struct{ guest string }
+// guestFlags choose the system to run, and what its disks are made from the first time.
+type guestFlags struct{ guest, dist string }
 
 // The guests. Without a choice it is V7 or, where that is not to be had, mini.
 const (
@@ -26,6 +26,7 @@ const (
 
 func (g *guestFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&g.guest, "guest", "", "the system to run: v7, or mini, the small one that v7em brings along (default: v7, or mini when there is no copy of V7 to be had)")
+	fs.StringVar(&g.dist, "dist", "", "what the disks are made from the first time: a `file`, v7.tar.gz (default: $V7EM_DIST, or downloaded)")
 }
 
 func (g *guestFlags) check() error {
@@ -42,10 +43,10 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 	small := mini.Dir(dir)
 	wanted := g.guest == guestMini
 	if !wanted && !images.Installed(dir) {
-		if g.guest == "" && os.Getenv("V7EM_DIST") == "" && images.Installed(small) {
+		if g.guest == "" && g.dist == "" && os.Getenv("V7EM_DIST") == "" && images.Installed(small) {
 			fmt.Fprintln(w, "v7em: booting mini; v7em install makes the disks of V7, beside it, from a copy or the network")
 			wanted = true
-		} else if err := ensureInstalled(ctx, dir, w); g.guest == "" && errors.Is(err, images.ErrNoDistribution) {
+		} else if err := ensureInstalled(ctx, dir, g.dist, w); g.guest == "" && errors.Is(err, images.ErrNoDistribution) {
 			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that v7em brings along\n", why(err))
 			wanted = true
 		} else if err != nil {

@@ -64,6 +64,31 @@ func TestMiniWithoutDistribution(t *testing.T) {
 	}
 }
 
+// TestDistFlag names a copy of V7 when a machine is made by its first use: a wrong one is
+// an error, and no reason to boot mini.
+func TestDistFlag(t *testing.T) {
+	dist := os.Getenv("V7EM_DIST")
+	t.Setenv("V7EM_DIST", "")
+	dir := filepath.Join(t.TempDir(), "m")
+	none := filepath.Join(t.TempDir(), "none.tar.gz")
+	stdout, stderr, status := v7em("", "run", "--dir", dir, "--dist", none, "echo x")
+	if stdout != "" || status != 1 || !strings.Contains(stderr, none) || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a copy that is not there: %q, %q, status %d", stdout, stderr, status)
+	}
+	if images.Installed(dir) || images.Installed(mini.Dir(dir)) {
+		t.Error("a machine was made all the same")
+	}
+	if dist == "" {
+		t.Skip("no V7: set V7EM_DIST to v7.tar.gz (Henry Spencer's V7 tree, from The Unix Heritage Society)")
+	}
+	if stdout, stderr, status := v7em("", "run", "--dir", dir, "--dist", dist, "echo x"); stdout != "x\n" || status != 0 {
+		t.Errorf("%q, %q, status %d", stdout, stderr, status)
+	}
+	if !images.Installed(dir) {
+		t.Error("V7 is not installed")
+	}
+}
+
 // TestBootMini works at mini's console, and cuts the power: what was synced is there.
 func TestBootMini(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "m")

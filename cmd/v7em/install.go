@@ -76,11 +76,11 @@ func install(ctx context.Context, dir, dist string, force bool, w io.Writer) err
 }
 
 // ensureInstalled installs a machine in dir when none is there.
-func ensureInstalled(ctx context.Context, dir string, w io.Writer) error {
+func ensureInstalled(ctx context.Context, dir, dist string, w io.Writer) error {
 	if images.Installed(dir) {
 		return nil
 	}
-	err := install(ctx, dir, "", false, w)
+	err := install(ctx, dir, dist, false, w)
 	if errors.Is(err, images.ErrInstalled) {
 		return nil // by another v7em, just now
 	}
