@@ -66,6 +66,9 @@ type Point struct {
 	// Settled says that the guest is V7 and no operation is half done. Otherwise
 	// the guest is not known, and the packs are as its writes have left them.
 	Settled bool
+	// Why says, when it is not settled, why not: it wraps kernel.ErrUnknown, and
+	// kernel.Why tells the reason.
+	Why     error
 	Packs   map[kernel.Drive]*block.Store
 	Volumes []kernel.Volume // what V7 has mounted, the root first
 
@@ -111,6 +114,16 @@ func (s *Settler) Clone(m *machine.Machine) error {
 	return m.CloneInto(s.clone)
 }
 
+// Console returns how the guest's kernel, if it was found, has its console set: see
+// kernel.Kernel.Console. It belongs to the goroutine that runs the machine.
+func (s *Settler) Console(m *machine.Machine) (kernel.TTY, bool) {
+	k := s.Kernel()
+	if k == nil {
+		return kernel.TTY{}, false
+	}
+	return k.Console(see(m))
+}
+
 // see returns what the kernel is seen in.
 func see(m *machine.Machine) *kernel.Guest {
 	return &kernel.Guest{
@@ -131,7 +144,7 @@ func (s *Settler) Settle() (*Point, error) {
 	}
 	k, err := s.find(guest())
 	if errors.Is(err, kernel.ErrUnknown) {
-		return &Point{Packs: s.packs()}, nil
+		return &Point{Why: err, Packs: s.packs()}, nil
 	}
 	if err != nil {
 		return nil, err

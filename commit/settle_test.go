@@ -34,7 +34,7 @@ func TestUnknownGuest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Settled || len(p.Packs) != 1 {
+		if p.Settled || len(p.Packs) != 1 || kernel.Why(p.Why) != kernel.NotV7 {
 			t.Fatalf("got %+v", p)
 		}
 		for n := range pack.Diff(p.Packs[kernel.Drive{Controller: kernel.RK, Unit: 2}]) {

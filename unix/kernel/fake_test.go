@@ -46,7 +46,7 @@ var fakeTables = []struct {
 	{"_runrun", 2}, {"_time", 4}, {"_nblkdev", 2}, {"_updlock", 2}, {"_rktab", bufSize}, {"_rptab", bufSize},
 	{"_buf", fakeBufs * bufSize}, {"_inode", fakeInodes * inodeSize}, {"_proc", fakeProcs * procSize},
 	{"_text", fakeTexts * textSize}, {"_bfreeli", bufSize}, {"_mount", fakeMounts * mountSize},
-	{"_buffers", fakeBufs * bufferSize}, {"_panicst", 2}, {"_end", 0},
+	{"_buffers", fakeBufs * bufferSize}, {"_panicst", 2}, {"_kl11", ttySize}, {"_end", 0},
 }
 
 // fakeFile makes the kernel's file; change may alter it before it is written.

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"v7em/unix/aout"
 	"v7em/unix/fs"
@@ -31,7 +30,7 @@ func Find(g *Guest, packs ...fs.Device) (*Kernel, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("%w: no file in a root directory is what is in memory", ErrUnknown)
+	return nil, notV7("no file in a root directory is what is in memory")
 }
 
 // load returns the kernel in the named file if it is the one in memory.

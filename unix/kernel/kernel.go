@@ -17,30 +17,22 @@
 //	buf, 24:   flags@0 forw@2 back@4 av_forw@6 av_back@8 dev@10 addr@14 blkno l@16 xmem@20
 //	inode, 74: flag b@0 count b@1 dev@2 number@4 mode@6 nlink@8 uid@10 gid@12 size l@14 addr l[13]@18
 //	mount, 6:  dev@0 bufp@2 inodp@4
-//	proc, 28:  stat b@0 flag b@1 pri b@2 uid@8 pid@12 ppid@14 addr@16 textp@22
+//	proc, 28:  stat b@0 flag b@1 pri b@2 uid@8 pid@12 ppid@14 addr@16 wchan@20 textp@22
 //	text, 12:  iptr@6
 //	user:      procp@76 dbuf c[14]@96 dent@112 (ino, name c[14]) ofile[20]@194 comm c[14]@376
 //	file:      flag b@0 inode@2
 //	bdevsw, 8: open@0 tab@6; a table of devices begins like a buf
 //	rp_sizes:  6 each, blocks l@0 cylinder@4
+//	tty, 50:   rawq@0 canq@6 oproc@18 addr@26 dev@28 flags@30 state@32 delct b@36 col b@38 erase b@39 kill b@40
+//	           intrc b@44 quitc b@45 startc b@46 stopc b@47 eofc b@48 brkc b@49; a queue: cc@0
 package kernel
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"slices"
 
 	"v7em/unix/aout"
 )
-
-// ErrUnknown is wrapped by all errors that say that no answer is possible: what
-// runs is not the kernel, or not in a state that V7 can be in.
-var ErrUnknown = errors.New("not a V7 kernel that is up")
-
-func unknown(format string, a ...any) error {
-	return fmt.Errorf("%w: %s", ErrUnknown, fmt.Sprintf(format, a...))
-}
 
 // Sizes of the entries of the kernel's tables, in bytes.
 const (
@@ -81,14 +73,15 @@ const (
 	mountBuf  = 2
 	mountNode = 4
 
-	procStat = 0
-	procFlag = 1
-	procPri  = 2
-	procUID  = 8
-	procPID  = 12
-	procPPID = 14
-	procAddr = 16
-	procText = 22
+	procStat  = 0
+	procFlag  = 1
+	procPri   = 2
+	procUID   = 8
+	procPID   = 12
+	procPPID  = 14
+	procAddr  = 16
+	procWchan = 20
+	procText  = 22
 
 	textInode = 6
 
@@ -179,6 +172,9 @@ type Kernel struct {
 
 	freelist, time, rootdev, swapdev, swplo, nblkdev, panicstr, updlock, runrun uint16
 	rktab, rptab, rpSizes                                                       uint16 // 0: it has no such disks
+
+	console                           uint16 // its terminal, kl11[0]; 0 if it has none
+	sgtty, ttStop, inN, inLine, lineN uint16 // mini's, instead
 }
 
 // dataEnd is where a kernel's data must end: the user structure follows.
@@ -193,10 +189,10 @@ const minText = 2048
 func New(file []byte) (*Kernel, error) {
 	f, err := aout.Parse(file)
 	if err != nil {
-		return nil, unknown("%v", err)
+		return nil, notV7("%v", err)
 	}
 	if f.Magic != aout.Separate || len(f.Text) < minText {
-		return nil, unknown("an a.out with magic %o and %d bytes of text", f.Magic, len(f.Text))
+		return nil, notV7("an a.out with magic %o and %d bytes of text", f.Magic, len(f.Text))
 	}
 	k := &Kernel{text: make([]uint16, len(f.Text)/2)}
 	for i := range k.text {
@@ -214,7 +210,7 @@ func New(file []byte) (*Kernel, error) {
 	all = append(all, end)
 	slices.Sort(all)
 	if end > dataEnd {
-		return nil, unknown("%d bytes of data", end)
+		return nil, notV7("%d bytes of data", end)
 	}
 	var missing error
 	find := func(name string) int {
@@ -228,7 +224,7 @@ func New(file []byte) (*Kernel, error) {
 	variable := func(name string, size int) uint16 {
 		v := find(name)
 		if v == 0 || v%2 != 0 || v+size > end {
-			missing = unknown("no variable %s", name)
+			missing = notV7("no variable %s", name)
 		}
 		return uint16(v)
 	}
@@ -241,7 +237,7 @@ func New(file []byte) (*Kernel, error) {
 			}
 		}
 		if t.n < least {
-			missing = unknown("no table %s of entries of %d bytes", name, size)
+			missing = notV7("no table %s of entries of %d bytes", name, size)
 		}
 		return t
 	}
@@ -269,13 +265,26 @@ func New(file []byte) (*Kernel, error) {
 	if k.rptab != 0 {
 		k.rpSizes = variable("_rp_sizes", 8*partSize)
 	}
+	k.console = terminal(find("_kl11"), end)
+	if k.console == 0 && find("tt.sgtty") != 0 {
+		k.sgtty, k.ttStop = variable("tt.sgtty", 6), variable("tt.stop", 2)
+		k.inN, k.inLine, k.lineN = variable("in.n", 2), variable("in.line", 2), variable("line.n", 2)
+	}
 	switch {
 	case missing != nil:
 		return nil, missing
 	case k.buf.n != k.buffers.n:
-		return nil, unknown("%d buffers for %d buffer headers", k.buffers.n, k.buf.n)
+		return nil, notV7("%d buffers for %d buffer headers", k.buffers.n, k.buf.n)
 	case k.rktab == 0 && k.rptab == 0:
-		return nil, unknown("it has neither RK nor RP disks")
+		return nil, notV7("it has neither RK nor RP disks")
 	}
 	return k, nil
+}
+
+// terminal returns the address of a terminal's structure, 0 where there can be none.
+func terminal(at, end int) uint16 {
+	if at%2 != 0 || at+ttySize > end {
+		return 0
+	}
+	return uint16(at)
 }

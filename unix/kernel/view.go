@@ -59,10 +59,10 @@ type mount struct {
 // error wraps ErrUnknown.
 func (k *Kernel) Look(g *Guest) (*View, error) {
 	if !g.User && !g.Waiting {
-		return nil, unknown("the kernel is at work")
+		return nil, because(AtWork, "tables may be half changed")
 	}
 	if !k.Loaded(g) {
-		return nil, unknown("its text is not in memory")
+		return nil, notV7("its text is not in memory")
 	}
 	v := &View{k: k, g: g}
 	r := &reader{g: g}
@@ -70,7 +70,10 @@ func (k *Kernel) Look(g *Guest) (*View, error) {
 	v.swapdev = r.word(k.swapdev)
 	v.swplo = r.long(k.swplo)
 	if r.word(k.panicstr) != 0 {
-		return nil, unknown("it has panicked")
+		return nil, because(Panicked, "panicstr is set")
+	}
+	if r.word(k.mount.at(0)+mountBuf) == 0 || r.byte(k.proc.at(1)+procStat) == 0 {
+		return nil, because(NotUp, "it has no root yet, or no init")
 	}
 	for _, step := range []func(*reader) error{v.readDevices, v.readBufs, v.readLists, v.readMounts, v.readInodes, v.checkMounts, v.readProcs} {
 		err := step(r)

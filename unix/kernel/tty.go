@@ -1,0 +1,121 @@
+package kernel
+
+// The console's terminal in memory (sys/h/tty.h), 50 bytes: offsets in it.
+const (
+	ttyRaw    = 0  // t_rawq.c_cc: characters typed, not yet read
+	ttyCanon  = 6  // t_canq.c_cc: of a line that was read in part
+	ttyStart  = 18 // t_oproc
+	ttyAddr   = 26
+	ttyDev    = 28
+	ttyFlags  = 30
+	ttyState  = 32
+	ttyLines  = 36 // byte: lines in the queue
+	ttyColumn = 38 // byte
+	ttyErase  = 39 // byte
+	ttyKill   = 40 // byte
+	ttyIntr   = 44 // bytes: interrupt, quit, start, stop, end of file, delimiter
+	ttySize   = 50
+
+	ttyOpen    = 0o4   // in its state
+	ttyStopped = 0o400 // by ^S
+
+	consoleAddr = 0o177560 // of the console's registers
+)
+
+// Mini's terminal: what its gtty copies out, and its characters, which are fixed.
+const (
+	sgttyErase = 2 // byte
+	sgttyKill  = 3 // byte
+	sgttyFlags = 4
+)
+
+// TTYFlags are the modes of a terminal, as stty(2) has them.
+type TTYFlags uint16
+
+// The modes.
+const (
+	TTYTandem TTYFlags = 0o1
+	TTYCbreak TTYFlags = 0o2
+	TTYLcase  TTYFlags = 0o4
+	TTYEcho   TTYFlags = 0o10
+	TTYCRMod  TTYFlags = 0o20
+	TTYRaw    TTYFlags = 0o40
+)
+
+// TTY is how the kernel has its console's terminal set.
+type TTY struct {
+	Flags       TTYFlags
+	Erase, Kill byte
+	// Interrupt, Quit, Start, Stop, EOF and Break are the special characters; 0377 is
+	// none (tty(4)).
+	Interrupt, Quit, Start, Stop, EOF, Break byte
+
+	Column  int  // where the kernel believes the cursor to be
+	Stopped bool // output is held by Stop
+	Typed   int  // characters in the kernel's queue that nobody has read
+	Lines   int  // lines among them that are complete, in line mode
+	// Reading says that a process sleeps until something is typed: in line mode for
+	// a line, else for a character.
+	Reading bool
+}
+
+// LineMode says whether the kernel edits lines: neither raw nor cbreak.
+func (t TTY) LineMode() bool { return t.Flags&(TTYRaw|TTYCbreak) == 0 }
+
+// Console returns how the console's terminal is set, and whether somebody waits for
+// its input. The processor may do anything, and a few words are all that is read.
+// False means that it is not known: the kernel is not in memory, or nobody has
+// opened the console yet. Its characters are then the guest's own affair.
+func (k *Kernel) Console(g *Guest) (TTY, bool) {
+	if !k.Loaded(g) {
+		return TTY{}, false
+	}
+	r := &reader{g: g}
+	switch {
+	case k.console != 0:
+		return k.klTTY(r)
+	case k.sgtty != 0:
+		return k.miniTTY(r)
+	}
+	return TTY{}, false
+}
+
+func (k *Kernel) klTTY(r *reader) (TTY, bool) {
+	e := k.console
+	state := r.word(e + ttyState)
+	if r.word(e+ttyAddr) != consoleAddr || state&ttyOpen == 0 {
+		return TTY{}, false
+	}
+	t := TTY{
+		Flags: TTYFlags(r.word(e + ttyFlags)), Erase: r.byte(e + ttyErase), Kill: r.byte(e + ttyKill),
+		Interrupt: r.byte(e + ttyIntr), Quit: r.byte(e + ttyIntr + 1), Start: r.byte(e + ttyIntr + 2),
+		Stop: r.byte(e + ttyIntr + 3), EOF: r.byte(e + ttyIntr + 4), Break: r.byte(e + ttyIntr + 5),
+		Column: int(r.byte(e + ttyColumn)), Stopped: state&ttyStopped != 0,
+		Typed: int(r.word(e+ttyRaw)) + int(r.word(e+ttyCanon)), Lines: int(r.byte(e + ttyLines)),
+		Reading: k.sleeps(r, e+ttyRaw),
+	}
+	return t, !r.bad
+}
+
+func (k *Kernel) miniTTY(r *reader) (TTY, bool) {
+	t := TTY{
+		Flags: TTYFlags(r.word(k.sgtty + sgttyFlags)), Erase: r.byte(k.sgtty + sgttyErase), Kill: r.byte(k.sgtty + sgttyKill),
+		Interrupt: 0o177, Quit: 0o34, Start: 0o21, Stop: 0o23, EOF: 0o4, Break: 0o377,
+		Stopped: r.word(k.ttStop) != 0,
+		Typed:   int(r.word(k.inN)) + int(r.word(k.lineN)), Lines: int(r.word(k.inLine)),
+		Reading: k.sleeps(r, k.inLine),
+	}
+	return t, !r.bad
+}
+
+// sleeps says whether a process sleeps for input of the terminal whose queue is at an
+// address.
+func (k *Kernel) sleeps(r *reader, queue uint16) bool {
+	for i := 1; i < k.proc.n; i++ {
+		e := k.proc.at(i)
+		if r.byte(e+procStat) == pSleep && r.word(e+procWchan) == queue && int8(r.byte(e+procPri)) == priTTYInput {
+			return true
+		}
+	}
+	return false
+}
