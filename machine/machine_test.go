@@ -348,6 +348,65 @@ func TestPacedClock(t *testing.T) {
 	}
 }
 
+// leaps is a fakeClock that leaps ahead once, as when the process was stopped or the
+// host slept.
+type leaps struct {
+	fakeClock
+	at, by time.Duration
+}
+
+func (c *leaps) Now() time.Duration {
+	now := c.fakeClock.Now()
+	if now >= c.at {
+		now += c.by
+	}
+	return now
+}
+
+// TestPacedCatchesUp: a guest that was stopped gets every tick that it has missed, soon,
+// and one that computes gets to do something between any two of them.
+func TestPacedCatchesUp(t *testing.T) {
+	const away = 10 * time.Second
+	const program = `
+	mov	$tick,100
+	mov	$340,102
+	mov	$100,*$177546
+	mov	$77777,r4
+	spl	0
+1:	%s
+	inc	r2
+	bpl	1b
+	mov	$77777,r2		/ it counts no further
+	br	1b
+tick:	inc	r1
+	cmp	r2,r4
+	bhis	2f
+	mov	r2,r4			/ the fewest between two ticks
+2:	clr	r2
+	cmp	r1,$660.
+	beq	3f
+	rti
+3:	halt
+`
+	for name, body := range map[string]string{"idle": "wait", "busy": "nop"} {
+		t.Run(name, func(t *testing.T) {
+			m := newBare(t, Config{}, fmt.Sprintf(program, body))
+			clock := &leaps{fakeClock: fakeClock{m: m}, at: time.Second / 2, by: away}
+			stop, err := m.RunPaced(context.Background(), clock, nil)
+			if err != nil || stop != StopHalt {
+				t.Fatalf("stopped by %v, %v", stop, err)
+			}
+			// 660 ticks are eleven seconds, of which ten passed while it was stopped.
+			if d := clock.Now() - 11*time.Second; d.Abs() > 20*time.Millisecond {
+				t.Errorf("the guest is at 11s when the host is at %v", clock.Now())
+			}
+			if least := m.CPU.R[4]; name == "busy" && least < 5000 {
+				t.Errorf("only %d turns of its loop between two ticks", least)
+			}
+		})
+	}
+}
+
 func TestPacedRequests(t *testing.T) {
 	m := newBare(t, Config{}, "1: wait; br 1b\n")
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,9 +11,15 @@ const (
 	// aheadLimit is how far virtual time may run ahead of the host's before
 	// a waiting machine sleeps: shorter sleeps are not worth their cost.
 	aheadLimit = 2 * time.Millisecond
-	// behindLimit is how far it may fall behind, as when the host slept,
-	// before the difference is given up.
-	behindLimit = time.Second
+	// behindLimit is how far it may fall behind, as when the host sleeps or
+	// this process is stopped, before the difference is given up. What is less
+	// the guest lives through, tick by tick, as fast as the host can but no
+	// faster than maxNanos lets it: a day of an idle V7 takes seconds.
+	behindLimit = 7 * 24 * time.Hour
+	// maxNanos is the longest that an instruction may take, in nanoseconds of
+	// virtual time: about that of a real 11/70. However far the guest is behind,
+	// there are some 16,000 instructions between two ticks, or it waits.
+	maxNanos = 1000
 	// paceSlice is about the host time between two looks at the clock.
 	paceSlice = 2 * time.Millisecond
 )
@@ -25,17 +31,19 @@ type HostClock interface {
 	After(d time.Duration) <-chan time.Time
 }
 
-// SystemClock is the host's monotonic clock.
-func SystemClock() HostClock { return systemClock{time.Now()} }
+// SystemClock is the host's clock that never goes back, and goes on while the
+// host sleeps, where it has such a clock.
+func SystemClock() HostClock { return systemClock{} }
 
-type systemClock struct{ start time.Time }
+type systemClock struct{}
 
-func (c systemClock) Now() time.Duration                     { return time.Since(c.start) }
-func (c systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (systemClock) Now() time.Duration                     { return hostTime() }
+func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // RunPaced lets the machine run with virtual time tied to a host clock: an
 // hour of the guest's clock is an hour. The processor runs as fast as the
-// host can; in WAIT the host sleeps. Functions sent on req run between
+// host can; in WAIT the host sleeps. When the host or this process has been
+// stopped for a while the guest catches up, and misses no tick. Functions sent on req run between
 // instructions and may do anything with the machine. It returns when the
 // machine halts or waits for ever with no req, when Stop is called, or with
 // the context's error.
@@ -75,7 +83,7 @@ func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func
 			pace := int64(host-last) / int64(done)
 			pace += lag / 4 / int64(done)
 			m.setTime(m.Now())
-			m.nanos = uint64(min(max(pace, 1), 1000))
+			m.nanos = uint64(min(max(pace, 1), maxNanos))
 		}
 		last, sliceStart = host, m.CPU.Instructions()
 
