@@ -145,12 +145,15 @@ func (t *terminal) run(ctx context.Context) error {
 		t.watch.stops()
 		switch {
 		case t.failed != nil:
-			return t.failed
-		case how == stay: // it has stopped by itself
+			return errors.Join(t.failed, t.commitStopped())
+		case how == stay: // it has stopped by itself, or before it was up
+			if cerr := t.commitStopped(); cerr != nil {
+				return errors.Join(err, cerr)
+			}
 			if !t.bootsAgain(ctx, err) {
 				return err
 			}
-			how = cutAndBoot
+			how = syncAndBoot
 		case how != cutAndBoot && how != syncAndBoot:
 			err = errors.Join(t.leave(how), err)
 			if how != leaveSync || err != nil || !t.bootsAgain(ctx, nil) {
@@ -207,7 +210,7 @@ func (t *terminal) serve(ctx context.Context) (leaving, error) {
 	select {
 	case <-t.booted:
 	case <-t.ended:
-	case <-ctx.Done(): // there is nothing yet that could be lost
+	case <-ctx.Done(): // V7 is not up, and cannot be asked to write anything out
 		return stay, ctx.Err()
 	}
 	warned := false

@@ -303,13 +303,13 @@ func (s *session) packErr(ctx context.Context) (err error) {
 func (s *session) leave(how leaving) error {
 	switch how {
 	case leaveSave:
-		if err := s.commit("save"); err != nil {
-			return err
-		}
-		if err := s.saveState(); err != nil {
-			return err
+		// What is not committed is in the state.
+		err := s.commit("save")
+		if serr := s.saveState(); serr != nil {
+			return errors.Join(err, serr)
 		}
 		s.say("saved in %s", s.o.save)
+		return err
 	case leaveSync:
 		s.say("the guest writes everything out")
 		s.c.Echo, s.c.Paced = nil, nil
@@ -392,6 +392,15 @@ func (s *session) commit(reason string) error {
 		return nil
 	}
 	return s.committer.Commit(reason)
+}
+
+// commitStopped makes durable what a machine has done that has stopped by itself: it is
+// off then, and what it had finished is finished.
+func (s *session) commitStopped() error {
+	if err := s.commit("stopped"); err != nil {
+		return fmt.Errorf("what the guest did last is not committed: %w", err)
+	}
+	return nil
 }
 
 func (s *session) closeCommitter() {
