@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"v7em/internal/hostfile"
 )
 
 // The distribution: Henry Spencer's copy of Seventh Edition Unix, kept by the Unix
@@ -85,7 +87,7 @@ func (f *Finder) Find(ctx context.Context) (string, error) {
 	if verify(cached) == nil {
 		return cached, nil
 	}
-	if err := os.MkdirAll(f.Cache, 0o777); err != nil {
+	if err := hostfile.MkdirAll(f.Cache, 0o777); err != nil {
 		return "", err
 	}
 	var last error
@@ -163,16 +165,11 @@ func (f *Finder) fetch(ctx context.Context, root, dst string) (err error) {
 		return fmt.Errorf("%s: %s", addr, resp.Status)
 	}
 
-	tmp, err := os.CreateTemp(filepath.Dir(dst), DistName+".part*")
+	tmp, err := hostfile.Create(dst, hostfile.Options{Whole: true})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		tmp.Close()
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
+	defer tmp.Abandon()
 	h := sha256.New()
 	var n int64
 	buf := make([]byte, 64<<10)
@@ -198,8 +195,5 @@ func (f *Finder) fetch(ctx context.Context, root, dst string) (err error) {
 	if got := hex.EncodeToString(h.Sum(nil)); got != DistSHA256 {
 		return &ChecksumError{Path: addr, Got: got, Size: n}
 	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), dst)
+	return tmp.Commit()
 }

@@ -1,7 +1,6 @@
 package images
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"v7em/internal/hostfile"
 	"v7em/unix/fs"
 )
 
@@ -41,9 +40,9 @@ func (t *Tree) CopyIn(host, guest string) error {
 }
 
 // CopyOut copies a guest file to the host, with its permissions and time. A host
-// path that is a directory gets the file under its own name; "-" is w. A file that was
-// not there before is there afterwards only if it is whole.
-func (t *Tree) CopyOut(guest, host string, w io.Writer) (err error) {
+// path that is a directory gets the file under its own name; "-" is w. On an error what
+// was there before is there still.
+func (t *Tree) CopyOut(guest, host string, w io.Writer) error {
 	g, err := t.Lookup(guest)
 	if err != nil {
 		return err
@@ -62,18 +61,10 @@ func (t *Tree) CopyOut(guest, host string, w io.Writer) (err error) {
 	if st, err := os.Stat(host); err == nil && st.IsDir() {
 		host = filepath.Join(host, path.Base(guest))
 	}
-	_, err = os.Lstat(host)
-	fresh := errors.Is(err, os.ErrNotExist)
-	f, err := os.OpenFile(host, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, os.FileMode(g.Mode&0o777)|0o200)
-	if err != nil {
+	return hostfile.Replace(host, hostfile.Options{}, func(f *hostfile.File) error {
+		f.SetMode(os.FileMode(g.Mode & 0o777))
+		f.SetTime(fs.UnixTime(g.MTime))
+		_, err := io.Copy(f, r)
 		return err
-	}
-	_, err = io.Copy(f, r)
-	if err = cmp.Or(err, f.Close()); err == nil {
-		err = os.Chtimes(host, time.Now(), fs.UnixTime(g.MTime))
-	}
-	if err != nil && fresh { // it is not whole
-		os.Remove(host)
-	}
-	return err
+	})
 }

@@ -1,12 +1,12 @@
 package journaldev
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
+
+	"v7em/internal/hostfile"
 )
 
 // File is what the transaction layer needs of a host file. A write past the end
@@ -116,15 +116,5 @@ type unsyncedFile struct{ osFile }
 
 func (unsyncedFile) Sync() error { return nil }
 
-// SyncDir makes the names in a directory durable, on hosts that can do that.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) {
-		return err
-	}
-	return nil
-}
+// SyncDir is hostfile.SyncDir.
+func SyncDir(dir string) error { return hostfile.SyncDir(dir) }

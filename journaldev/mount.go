@@ -7,10 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"v7em/block"
+	"v7em/internal/hostfile"
 )
 
 // withDefaults fills in what is not set.
@@ -119,24 +119,10 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 // its name only when it is whole and durable. Its zeros are written, so that later
 // writes need no space and no change to the host's own metadata.
 func createJournal(name string, blocks, ring int, random io.Reader) error {
-	tmp := name + ".new"
-	f, err := os.OpenFile(tmp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err != nil {
-		return err
-	}
-	b := &backing{f: osFile{f}, path: tmp}
-	err = formatJournal(b, blocks, ring, random)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, name)
-	}
-	if err != nil {
-		os.Remove(tmp)
-		return err
-	}
-	return SyncDir(filepath.Dir(name))
+	// The image's lock is held, so nobody else makes it.
+	return hostfile.Replace(name, hostfile.Options{Whole: true, Alone: true}, func(f *hostfile.File) error {
+		return formatJournal(&backing{f: osFile{f.OS()}, path: name}, blocks, ring, random)
+	})
 }
 
 func formatJournal(b *backing, blocks, ring int, random io.Reader) error {

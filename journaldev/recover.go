@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"v7em/block"
+	"v7em/internal/hostfile"
 )
 
 // Errors of journals that are not replayed, wrapped with the file and what to do.
@@ -365,11 +366,7 @@ func Look(path string) (*block.Store, Recovery, error) {
 func RemoveJournal(path string, force bool) (Recovery, error) {
 	remove := func() error {
 		name := JournalPath(path)
-		err := os.Remove(name)
-		if err == nil {
-			err = SyncDir(filepath.Dir(name))
-		}
-		if err != nil {
+		if err := hostfile.Remove(name); err != nil {
 			return &Error{Op: "remove", Path: name, Block: -1, Err: err}
 		}
 		return nil

@@ -20,6 +20,7 @@ import (
 	"v7em/crash"
 	"v7em/crash/report"
 	"v7em/images"
+	"v7em/internal/hostfile"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
@@ -97,7 +98,7 @@ The status is 1 if a journaled disk came to harm, or lost what it had promised.`
 	fs.IntVar(&o.guestCheck, "guest-check", 0, "have V7's own icheck and dcheck look at the disks of so many cuts")
 	fs.BoolVar(&o.stress, "stress", false, "commit 20 times as often as v7em boot does, into small journals, so that more is under way at a cut")
 	fs.StringVar(&o.json, "json", "", "write everything that was found to a `file`, - for standard output")
-	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`")
+	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`, - for standard output")
 	fs.StringVar(&o.point, "point", "", "make one cut again, by its `ID`")
 	fs.StringVar(&o.out, "out", "", "with --point: the `directory` to make (default: cut-ID)")
 	complete(cmd, "modes", flagWords(crash.Modes)...)
@@ -204,7 +205,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer jsonOut.abandon()
-	htmlOut, err := newOutput(c.html, nil)
+	htmlOut, err := newOutput(c.html, cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
@@ -258,7 +259,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		return err
 	}
 	w := cmd.OutOrStdout()
-	if c.json == "-" {
+	if c.json == "-" || c.html == "-" {
 		w = stderr
 	}
 	if _, err := io.WriteString(w, resultTable(r)+live.rate()); err != nil {
@@ -362,10 +363,9 @@ func verdict(w io.Writer, r *crash.Result) error {
 	return nil
 }
 
-// output is a file that gets its name when it is whole.
+// output is a file that is written at the end of a campaign.
 type output struct {
-	path string
-	tmp  *os.File
+	file *hostfile.File
 	w    io.Writer // instead of a file; both nil: nothing is wanted
 }
 
@@ -377,33 +377,23 @@ func newOutput(path string, w io.Writer) (*output, error) {
 	case "-":
 		return &output{w: w}, nil
 	}
-	if s, err := os.Stat(path); err == nil && s.IsDir() {
-		return nil, fmt.Errorf("%s is a directory", path)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".v7em-*")
-	if err != nil {
-		return nil, underName(path, err)
-	}
-	return &output{path: path, tmp: f}, nil
+	f, err := hostfile.Create(path, hostfile.Options{})
+	return &output{file: f}, err
 }
 
 // write writes it all.
 func (o *output) write(f func(io.Writer) error) error {
-	if o.tmp == nil {
+	if o.file == nil {
 		if o.w == nil {
 			return nil
 		}
 		return f(o.w)
 	}
-	w := bufio.NewWriter(o.tmp)
-	err := f(w)
-	if err == nil {
-		err = w.Flush()
+	w := bufio.NewWriter(o.file)
+	if err := cmp.Or(f(w), w.Flush()); err != nil {
+		return err
 	}
-	if err := cmp.Or(err, o.tmp.Chmod(0o644), o.tmp.Close()); err != nil {
-		return underName(o.path, err)
-	}
-	return os.Rename(o.tmp.Name(), o.path)
+	return o.file.Commit()
 }
 
 // underName says that a file was not written, of which the error knows only the
@@ -417,9 +407,8 @@ func underName(path string, err error) error {
 
 // abandon removes what was not written to the end.
 func (o *output) abandon() {
-	if o.tmp != nil {
-		o.tmp.Close()
-		os.Remove(o.tmp.Name())
+	if o.file != nil {
+		o.file.Abandon()
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"v7em/commit"
 	"v7em/images"
 	"v7em/images/console"
+	"v7em/internal/hostfile"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
@@ -418,29 +418,9 @@ func (s *session) drivesChanged() {
 	}
 }
 
-// saveState writes the machine's state, and gives the file its name when it is
-// complete.
-func (s *session) saveState() (err error) {
-	f, err := os.CreateTemp(filepath.Dir(s.o.save), filepath.Base(s.o.save)+".part*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	err = s.m.Save(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), s.o.save)
+// saveState writes the machine's state.
+func (s *session) saveState() error {
+	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error { return s.m.Save(f) })
 }
 
 // close closes everything in the drives and gives back the directory.

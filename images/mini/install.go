@@ -2,13 +2,13 @@ package mini
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"v7em/images"
+	"v7em/internal/hostfile"
 )
 
 // Dir returns the directory of the mini machine that goes with a V7 machine's directory.
@@ -34,26 +34,12 @@ func Install(dir string, now time.Time) (made bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := hostfile.MkdirAll(dir, 0o777); err != nil {
 		return false, err
 	}
-	f, err := os.CreateTemp(dir, "rk0.part*")
-	if err != nil {
-		return false, err
+	err = hostfile.Write(name, image, hostfile.Options{New: true, Whole: true, Perm: 0o644})
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil // another v7em has made it just now
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(image)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
-	if err == nil {
-		// Link, unlike Rename, does not replace what another v7em has made just now.
-		if err = os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
-			return false, nil
-		} else if err != nil {
-			err = os.Rename(f.Name(), name) // no hard links here
-		}
-	}
-	if err != nil {
-		return false, fmt.Errorf("making %s: %w", name, err)
-	}
-	return true, nil
+	return err == nil, err
 }
