@@ -14,6 +14,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -46,6 +47,9 @@ type Settler struct {
 	Limit    uint64
 	// Unbracketed takes commit points inside brackets too.
 	Unbracketed bool
+	// Fallback has Settle take the packs as the guest's writes have left them when no
+	// better point can be had, as with a guest that is not known.
+	Fallback bool
 	// Parts are what a captured state consists of: all parts but in tests.
 	Parts kernel.Parts
 	// Hasty is for tests: it takes a state as soon as the kernel is not at work, though
@@ -63,14 +67,15 @@ func NewSettler() *Settler {
 
 // Point is a commit point: the state of all packs.
 type Point struct {
-	// Settled says that the guest is V7 and no operation is half done. Otherwise
-	// the guest is not known, and the packs are as its writes have left them.
+	// Settled says that the guest is V7 and no operation is half done. Otherwise the
+	// packs are as its writes have left them, and Why says why there is no more: it
+	// wraps kernel.ErrUnknown, and kernel.Why tells the reason, or is an UnsettledError.
 	Settled bool
-	// Why says, when it is not settled, why not: it wraps kernel.ErrUnknown, and
-	// kernel.Why tells the reason.
 	Why     error
 	Packs   map[kernel.Drive]*block.Store
-	Volumes []kernel.Volume // what V7 has mounted, the root first
+	// Volumes are what V7 has mounted, the root first. One that is Wrong is as the writes
+	// have left it.
+	Volumes []kernel.Volume
 
 	Instructions uint64 // that the clone took
 }
@@ -136,6 +141,19 @@ func see(m *machine.Machine) *kernel.Guest {
 // then. The error is an *UnsettledError when something did not end in time, and
 // wraps kernel.ErrUnknown when V7 is in memory but not up, or has panicked.
 func (s *Settler) Settle() (*Point, error) {
+	before := s.packs()
+	for d, pack := range before {
+		before[d] = pack.Clone()
+	}
+	p, err := s.settle(before)
+	if err != nil && s.Fallback {
+		return &Point{Packs: before, Why: err}, nil
+	}
+	return p, err
+}
+
+// settle does that. before are the packs as the guest's writes have left them.
+func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
 	c := s.clone
 	guest := func() *kernel.Guest {
 		g := see(c)
@@ -144,7 +162,7 @@ func (s *Settler) Settle() (*Point, error) {
 	}
 	k, err := s.find(guest())
 	if errors.Is(err, kernel.ErrUnknown) {
-		return &Point{Why: err, Packs: s.packs()}, nil
+		return &Point{Packs: before, Why: err}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -198,10 +216,7 @@ func (s *Settler) Settle() (*Point, error) {
 		}
 		return nil, err
 	}
-	p := &Point{
-		Settled: true, Packs: s.packs(), Volumes: view.Volumes(),
-		Instructions: c.Instructions() - begin,
-	}
+	p := &Point{Settled: true, Packs: s.packs(), Instructions: c.Instructions() - begin}
 	parts := s.Parts
 	if s.Hasty {
 		parts |= kernel.Unsettled
@@ -213,7 +228,28 @@ func (s *Settler) Settle() (*Point, error) {
 		}
 		p.Packs[d] = state
 	}
-	return p, nil
+	p.Volumes = view.Volumes()
+	return p, p.keepWrites(before)
+}
+
+// keepWrites puts what before has of the volumes that are wrong into the point's packs.
+func (p *Point) keepWrites(before map[kernel.Drive]*block.Store) error {
+	var b [block.Size]byte
+	for _, v := range p.Volumes {
+		if v.Wrong == "" || v.Extent == 0 || p.Packs[v.Drive] == nil {
+			continue
+		}
+		from, to := before[v.Drive], p.Packs[v.Drive]
+		for _, n := range slices.Collect(from.Diff(to)) {
+			if !kernel.Doubtful(p.Volumes, v.Drive, n) {
+				continue
+			}
+			if err := errors.Join(from.ReadBlock(n, b[:]), to.WriteBlock(n, b[:])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // find returns the kernel in memory.

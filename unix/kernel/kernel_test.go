@@ -105,15 +105,10 @@ func TestUnknown(t *testing.T) {
 		"root elsewhere":         func(f *fake) { f.set("_rootdev", 0, 1) },
 		"superblock in no buf":   func(f *fake) { f.set("_mount", mountBuf, f.symbols["_buf"]+2) },
 		"superblock free":        func(f *fake) { f.set("_mount", mountBuf, f.symbols["_buf"]+buf(1)) },
-		"superblock impossible":  func(f *fake) { f.set("_buffers", 6, 51) },
-		"file system too long":   func(f *fake) { f.set("_buffers", 4, rkBlocks+1) },
 		"mounted on nothing":     func(f *fake) { f.mountFake(1, 2); f.set("_mount", mountSize+mountNode, 0o100) },
 		"mounted twice":          func(f *fake) { f.mountFake(1, 0) },
-		"tape mounted":           func(f *fake) { f.mountFake(1, 0o3000) },
 		"one superblock":         func(f *fake) { f.mountFake(1, 2); f.set("_mount", mountSize+mountBuf, f.symbols["_buf"]) },
 		"inode of no volume":     func(f *fake) { f.set("_inode", inodeDev, 3) },
-		"inode 0":                func(f *fake) { f.set("_inode", inodeNumber, 0) },
-		"inode too high":         func(f *fake) { f.set("_inode", inodeNumber, 0o177777) },
 		"inode twice":            func(f *fake) { f.putInode(5, 0, fs.RootIno, 1, 0, fs.Inode{}) },
 		"no inodes":              func(f *fake) { f.set("_inode", 0, 0) },
 		"no init":                func(f *fake) { f.set("_proc", procSize, 0) },
@@ -134,6 +129,64 @@ func TestUnknown(t *testing.T) {
 		breakIt(f)
 		if _, err := k.Look(&f.guest); !errors.Is(err, ErrUnknown) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestWrongVolume has a volume make no sense: the others are as before, and what is
+// wrong is as its pack has it.
+func TestWrongVolume(t *testing.T) {
+	super := func(off int, v uint16) func(f *fake) {
+		return func(f *fake) { f.set("_buffers", bufferSize+off, v) }
+	}
+	node := func(number uint16) func(f *fake) {
+		return func(f *fake) {
+			f.putInode(4, 2, int(number), 1, iUpd, fs.Inode{Mode: fs.ModeRegular, Nlink: 1})
+		}
+	}
+	for what, c := range map[string]struct {
+		breakIt func(f *fake)
+		want    string
+	}{
+		"free blocks":      {super(6, 51), "51 free blocks"},
+		"fewer than none":  {super(6, 0o177777), "-1 free blocks"},
+		"free inodes":      {super(208, 101), "101 free inodes"},
+		"too long":         {super(4, rkBlocks+1), "4873 blocks"},
+		"of 2^31 blocks":   {super(2, 0o77777), "blocks, and the device 4872"},
+		"no inodes":        {super(0, 2), "inodes up to block 2"},
+		"all inodes":       {super(0, 0o177777), "inodes up to block 65535"},
+		"inode 0":          {node(0), "inode 0 is in use"},
+		"inode too high":   {node(0o177777), "inode 65535 is in use"},
+		"same as the root": {func(f *fake) { f.set("_mount", mountSize+mountDev, 0o10) }, "overlaps device 000000"},
+		"tape":             {func(f *fake) { f.set("_mount", mountSize+mountDev, 0o3000) }, "no disk"},
+	} {
+		f := newFake(t)
+		f.mountFake(1, 2)
+		c.breakIt(f)
+		// Something new on both.
+		f.buffer(2, bDelwri|bDone, 0, 500, 0x11)
+		f.buffer(3, bDelwri|bDone, 2, 600, 0x22)
+		v := f.look(t)
+		list := v.Volumes()
+		if len(list) != 2 || list[0].Wrong != "" || !strings.Contains(list[1].Wrong, c.want) {
+			t.Errorf("%s: %+v", what, list)
+			continue
+		}
+		s, err := v.State(Drive{RK, 0}, f.pack, AllParts)
+		if err != nil || read(t, s, 500)[0] != 0x11 {
+			t.Errorf("%s: the root: %v", what, err)
+		}
+		if list[1].Drive != (Drive{RK, 2}) {
+			continue
+		}
+		rk2 := block.NewStore(rkBlocks)
+		s, err = v.State(Drive{RK, 2}, rk2, AllParts)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		for n := range rk2.Diff(s) {
+			t.Errorf("%s: block %d is not as it was written", what, n)
 		}
 	}
 }
@@ -161,9 +214,9 @@ func TestVolumes(t *testing.T) {
 	f.putInode(2, 2, 3, 1, iMount, fs.Inode{Mode: fs.ModeDir | 0o755, Nlink: 2})
 	f.set("_buffers", 2*bufferSize+412, 1<<8) // s_ronly
 	want := []Volume{
-		{Dev: 0, Drive: Drive{RK, 0}, Blocks: fakeSwplo},
-		{Dev: 2, Drive: Drive{RK, 2}, Blocks: fakeSwplo, OnInode: 4},
-		{Dev: 0o413, Drive: Drive{RP, 1}, First: 7000, Blocks: fakeSwplo, OnDev: 2, OnInode: 3, ReadOnly: true},
+		{Dev: 0, Drive: Drive{RK, 0}, Blocks: fakeSwplo, Extent: rkBlocks},
+		{Dev: 2, Drive: Drive{RK, 2}, Blocks: fakeSwplo, OnInode: 4, Extent: rkBlocks},
+		{Dev: 0o413, Drive: Drive{RP, 1}, First: 7000, Blocks: fakeSwplo, OnDev: 2, OnInode: 3, ReadOnly: true, Extent: 74000},
 	}
 	if got := f.look(t).Volumes(); !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

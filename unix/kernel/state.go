@@ -32,8 +32,10 @@ const (
 // the inodes and the superblocks of the file systems mounted from it, and the
 // blocks and inodes of open files without links (and of pipes) free. The
 // instant must be settled. An error means that the tables contradict each
-// other in a way that they never do then, or that the file system was damaged
-// before; it wraps ErrUnknown.
+// other in a way that they never do then; it wraps ErrUnknown.
+//
+// What is Doubtful stays as it is on the pack. A volume whose state cannot be had,
+// since it was damaged before, becomes Wrong; what State returns for it is of no use.
 //
 // pack is not changed but for what block.Store.Clone does.
 func (v *View) State(d Drive, pack *block.Store, parts Parts) (*block.Store, error) {
@@ -48,7 +50,7 @@ func (v *View) State(d Drive, pack *block.Store, parts Parts) (*block.Store, err
 	}
 	for i := range v.mounts {
 		m := &v.mounts[i]
-		if m.Drive != d || m.ReadOnly {
+		if m.Drive != d || m.ReadOnly || m.Wrong != "" {
 			continue
 		}
 		vol := fs.Region{Device: s, Start: m.First, N: m.Blocks}
@@ -63,7 +65,7 @@ func (v *View) State(d Drive, pack *block.Store, parts Parts) (*block.Store, err
 			err = v.freeOrphans(m, vol)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: device %06o: %w", ErrUnknown, m.Dev, err)
+			m.Wrong = fmt.Sprintf("its state cannot be had: %v", err)
 		}
 	}
 	return s, nil
@@ -120,6 +122,7 @@ func (v *View) inode(dev uint16, number int) *inode {
 func (v *View) putBuffers(d Drive, s *block.Store, parts Parts) error {
 	r := &reader{g: v.g}
 	var data [fs.BlockSize]byte
+	volumes := v.Volumes()
 	for i := range v.bufs {
 		b := &v.bufs[i]
 		if !(b.dev != noDev && b.flags&bDelwri != 0 && parts&Delayed != 0) && !(b.queued() && parts&Queued != 0) {
@@ -128,6 +131,9 @@ func (v *View) putBuffers(d Drive, s *block.Store, parts Parts) error {
 		at, ok := v.region(b.dev)
 		if !ok || at.drive != d || b.blkno < 0 || int(b.blkno) >= at.blocks {
 			continue // the driver would refuse it
+		}
+		if Doubtful(volumes, d, at.first+int(b.blkno)) {
+			continue
 		}
 		r.bytes(b.data, data[:])
 		if err := s.WriteBlock(at.first+int(b.blkno), data[:]); err != nil {

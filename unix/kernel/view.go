@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"slices"
 
 	"v7em/unix/fs"
@@ -238,26 +239,28 @@ func (v *View) readMounts(r *reader) error {
 		if i == 0 && m.Dev != r.word(k.rootdev) {
 			return unknown("the root is device %06o, and %06o is mounted there", r.word(k.rootdev), m.Dev)
 		}
-		at, ok := v.region(m.Dev)
-		if !ok {
-			return unknown("device %06o is mounted, which is no disk", m.Dev)
-		}
-		m.Drive, m.First = at.drive, at.first
+		at, disk := v.region(m.Dev)
+		m.Drive, m.First, m.Extent = at.drive, at.first, at.blocks
 		var s fs.Super
 		var raw [fs.BlockSize]byte
 		r.bytes(m.super, raw[:])
 		s.Decode(raw[:])
-		if s.ISize <= fs.FirstIBlock || s.FSize <= int32(s.ISize) || int(s.FSize) > at.blocks ||
-			s.NFree < 0 || s.NFree > fs.NICFree || s.NInode < 0 || s.NInode > fs.NICInode {
-			return unknown("the superblock of device %06o is impossible", m.Dev)
-		}
 		m.Blocks, m.ReadOnly = int(s.FSize), s.ROnly != 0
+		m.Wrong = impossible(&s, at.blocks)
+		if !disk {
+			m.Wrong = "it is no disk of this machine"
+		}
+		if m.Wrong != "" {
+			m.Blocks = at.blocks
+		}
 		for _, o := range v.mounts {
-			if o.Dev == m.Dev || o.Drive == m.Drive && o.First < m.First+m.Blocks && m.First < o.First+o.Blocks {
-				return unknown("devices %06o and %06o are mounted, which overlap", o.Dev, m.Dev)
-			}
-			if o.super == m.super {
+			switch {
+			case o.Dev == m.Dev:
+				return unknown("device %06o is mounted twice", m.Dev)
+			case o.super == m.super:
 				return unknown("devices %06o and %06o have one superblock", o.Dev, m.Dev)
+			case m.Wrong == "" && o.Wrong == "" && m.overlaps(&o.Volume):
+				m.Wrong = fmt.Sprintf("it overlaps device %06o, which was mounted before", o.Dev)
 			}
 		}
 		if node := r.word(e + mountNode); i > 0 {
@@ -269,6 +272,22 @@ func (v *View) readMounts(r *reader) error {
 		v.mounts = append(v.mounts, m)
 	}
 	return nil
+}
+
+// impossible says what in a superblock cannot be, on a device of so many blocks; empty:
+// nothing.
+func impossible(s *fs.Super, blocks int) string {
+	switch {
+	case s.ISize <= fs.FirstIBlock || s.FSize <= int32(s.ISize):
+		return fmt.Sprintf("its superblock is impossible: inodes up to block %d of %d", s.ISize, s.FSize)
+	case int(s.FSize) > blocks:
+		return fmt.Sprintf("its superblock is impossible: it has %d blocks, and the device %d", s.FSize, blocks)
+	case s.NFree < 0 || s.NFree > fs.NICFree:
+		return fmt.Sprintf("its superblock is impossible: it lists %d free blocks", s.NFree)
+	case s.NInode < 0 || s.NInode > fs.NICInode:
+		return fmt.Sprintf("its superblock is impossible: it lists %d free inodes", s.NInode)
+	}
+	return ""
 }
 
 // checkMounts checks that what is mounted on is mounted.
@@ -309,8 +328,8 @@ func (v *View) readInodes(r *reader) error {
 		if m == nil {
 			return unknown("inode %d of device %06o is in use, which is not mounted", n.number, n.dev)
 		}
-		if isize := int(r.word(m.super)); n.number < 1 || n.number > (isize-fs.FirstIBlock)*fs.InodesBlock {
-			return unknown("inode %d of device %06o is in use, but there is none", n.number, n.dev)
+		if isize := int(r.word(m.super)); m.Wrong == "" && (n.number < 1 || n.number > (isize-fs.FirstIBlock)*fs.InodesBlock) {
+			m.Wrong = fmt.Sprintf("inode %d is in use, and it has none", n.number) // a directory names it
 		}
 		p := place{n.dev, n.number}
 		if at[p] {

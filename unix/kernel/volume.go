@@ -65,6 +65,13 @@ type Volume struct {
 	ReadOnly bool // mounted so
 	// OnDev and OnInode are the directory that it is mounted on; 0 for the root.
 	OnDev, OnInode uint16
+
+	// Wrong says why what is mounted cannot be a file system, or not this one; empty: it
+	// can. V7 mounts what it is given. State leaves such a volume as its writes have left
+	// it, Extent blocks from First on: all of the device that no other volume has. Extent
+	// is 0 for one that is on no disk, as on a tape; Drive says nothing then.
+	Wrong  string
+	Extent int
 }
 
 // Volumes returns the mounted file systems, the root first.
@@ -74,4 +81,26 @@ func (v *View) Volumes() []Volume {
 		list[i] = m.Volume
 	}
 	return list
+}
+
+// overlaps says whether two volumes have blocks in common.
+func (a *Volume) overlaps(b *Volume) bool {
+	return a.Drive == b.Drive && a.First < b.First+b.Blocks && b.First < a.First+a.Blocks
+}
+
+// Doubtful says whether a block of a drive belongs to a volume that is Wrong, and to
+// none that is not.
+func Doubtful(list []Volume, d Drive, block int) bool {
+	doubtful := false
+	for i := range list {
+		v := &list[i]
+		switch in := block - v.First; {
+		case v.Drive != d || in < 0:
+		case v.Wrong == "" && in < v.Blocks:
+			return false
+		case v.Wrong != "" && in < v.Extent:
+			doubtful = true
+		}
+	}
+	return doubtful
 }
