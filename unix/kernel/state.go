@@ -143,8 +143,21 @@ func (v *View) putBuffers(d Drive, s *block.Store, parts Parts) error {
 	return nil
 }
 
-// putInodes writes the inodes that have changed into the blocks that hold them.
-// Only the times that a flag stands for are new.
+// cached returns the buffer in which the kernel would find a block without reading
+// it, or nil. What a program writes past the buffers, to a raw device, it has not.
+func (v *View) cached(dev uint16, blkno int) *buf {
+	for i := range v.bufs {
+		b := &v.bufs[i]
+		if b.dev == dev && int(b.blkno) == blkno && b.flags&(bDone|bError) == bDone {
+			return b
+		}
+	}
+	return nil
+}
+
+// putInodes writes the inodes that have changed into the blocks that hold them, as
+// V7's iupdat does: into the kernel's buffer of the block, if it has one, and with
+// new times only where a flag stands for them.
 func (v *View) putInodes(m *mount, vol fs.Region) error {
 	var raw [fs.BlockSize]byte
 	for i := range v.inodes {
@@ -153,7 +166,9 @@ func (v *View) putInodes(m *mount, vol fs.Region) error {
 			continue
 		}
 		b, off := fs.InodeBlock(n.number)
-		if err := vol.ReadBlock(b, raw[:]); err != nil {
+		if c := v.cached(m.Dev, b); c != nil {
+			(&reader{g: v.g}).bytes(c.data, raw[:])
+		} else if err := vol.ReadBlock(b, raw[:]); err != nil {
 			return err
 		}
 		var old fs.Inode
@@ -177,21 +192,17 @@ func (v *View) putInodes(m *mount, vol fs.Region) error {
 	return nil
 }
 
-// putSuper writes a superblock, stamped, if it says something new.
+// putSuper writes a superblock as V7's update does: if it has changed since it was
+// read or written last (s_fmod), and stamped. One that has not stays as the pack has
+// it: somebody may have put it right there, as icheck -s does on a mounted root.
 func (v *View) putSuper(m *mount, vol fs.Region) error {
-	var raw, old [fs.BlockSize]byte
+	var raw [fs.BlockSize]byte
 	(&reader{g: v.g}).bytes(m.super, raw[:])
-	if err := vol.ReadBlock(fs.SuperBlock, old[:]); err != nil {
-		return err
-	}
-	var s, o fs.Super
-	s.Decode(raw[:])
-	o.Decode(old[:])
-	s.FLock, s.ILock, s.FMod = 0, 0, 0
-	if s.Time = o.Time; s == o {
+	var s fs.Super
+	if s.Decode(raw[:]); s.FMod == 0 || s.ROnly != 0 || s.FLock != 0 || s.ILock != 0 {
 		return nil
 	}
-	s.Time = v.Time
+	s.FMod, s.Time = 0, v.Time
 	s.Encode(raw[:])
 	return vol.WriteBlock(fs.SuperBlock, raw[:])
 }
