@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"v7em/machine"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/fs/fstest"
 )
 
 var (
-	commands = flag.Int("commands", 2000, "how many random commands TestRandom gives a guest")
+	commands = flag.Int("commands", 0, "how many random commands TestRandom gives a guest (default 640, in the long form 2000)")
 	seed     = flag.Uint64("seed", 1, "of the random commands")
 )
 
@@ -509,7 +510,11 @@ type round struct {
 
 func random(t *testing.T, o guest.Options) {
 	const batch, rounds = 40, 8
-	each := *commands / rounds / batch / 2
+	n := *commands
+	if n == 0 {
+		n = form.Pick(640, 2000)
+	}
+	each := n / rounds / batch / 2
 	if testing.Short() {
 		each /= 4
 	}

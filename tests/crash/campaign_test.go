@@ -7,6 +7,7 @@ import (
 	"v7em/crash"
 	"v7em/images"
 	"v7em/journaldev"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 )
 
@@ -19,7 +20,7 @@ const maxLoss = time.Second
 // one a good part must be. With -long it goes on with other seeds until the journaled
 // disks alone have had a million cuts.
 func TestCampaigns(t *testing.T) {
-	want := 50_000
+	want := form.Pick(10_000, 50_000)
 	if testing.Short() {
 		want = 2_000
 	}
@@ -80,7 +81,10 @@ func TestCampaigns(t *testing.T) {
 		}
 		for _, w := range workloads {
 			// What each workload does to disks without a journal is much the same.
-			if modes := crash.Modes; *long || !testing.Short() && (w == "mkdir" || w == "mixed") {
+			if done[crash.Journal] >= want && !*long {
+				break
+			}
+			if modes := crash.Modes; form.Long() && (w == "mkdir" || w == "mixed") || *long || !testing.Short() && w == "mkdir" {
 				campaign(w, 1, crash.StressKeep, modes...)
 			} else {
 				campaign(w, 1, crash.StressKeep, crash.Journal)

@@ -21,12 +21,13 @@ import (
 	"v7em/journaldev/crashtest"
 	"v7em/machine"
 	"v7em/rk"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
 )
 
-var cuts = flag.Int("cuts", 0, "at how many places TestCuts cuts the power at least (default 20000, a quarter for mini; ten times that with -long)")
+var cuts = flag.Int("cuts", 0, "at how many places TestCuts cuts the power at least (default 6000, in the long form 20000, a quarter for mini; ten times that with -long)")
 
 // called and acked are the notes in a trace: commit number k was asked for, and
 // was told durable.
@@ -427,7 +428,7 @@ func TestCuts(t *testing.T) {
 func testCuts(t *testing.T, system string) {
 	want := *cuts
 	if want == 0 {
-		want = 20_000 * scale()
+		want = form.Pick(6_000, 20_000*scale())
 		if system == guest.Mini {
 			want /= 4
 		}
@@ -455,10 +456,10 @@ func testCuts(t *testing.T, system string) {
 			begin := time.Now()
 			r := recordGuest(t, system, run.inStep, run.o, run.interval)
 			t.Logf("recorded in %v: %+v", time.Since(begin).Round(time.Millisecond), counts(r.c.Stats()))
-			share, extra, mine := (want-total)/(len(runs)-i), 2, 0
+			share, extra, mine := (want-total)/(len(runs)-i), form.Pick(0, 2), 0
 			for first := true; first || mine < share; first = false {
 				for _, p := range r.packs {
-					if !first && p.unit < 3 || testing.Short() && p.unit != 3 {
+					if p.unit < 3 && (!first || i > 0 && !form.Long()) || testing.Short() && p.unit != 3 {
 						continue // the small ones are quick
 					}
 					begin := time.Now()
@@ -618,7 +619,7 @@ func TestCutsBare(t *testing.T) {
 				}
 			}
 		}
-		v, err := pack.cut(rand.New(rand.NewPCG(*seed, 29)), 2, false, pack.trace.Events())
+		v, err := pack.cut(rand.New(rand.NewPCG(*seed, 29)), form.Pick(0, 2), false, pack.trace.Events())
 		if err != nil {
 			t.Fatal(err)
 		}

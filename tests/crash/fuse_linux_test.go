@@ -17,11 +17,12 @@ import (
 	"v7em/images/mini"
 	"v7em/journaldev"
 	"v7em/journaldev/crashtest"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 )
 
-var fuseCuts = flag.Int("fuse-cuts", 0, "how often TestFuse cuts the power of each guest (default 12 for mini and 3 for V7, or ten times that with -long)")
+var fuseCuts = flag.Int("fuse-cuts", 0, "how often TestFuse cuts the power of each guest (default 4 for mini and 2 for V7, in the long form 12 and 3, or ten times that with -long)")
 
 // onFuse is v7em with its machine's files on a forgetful file system.
 type onFuse struct {
@@ -158,9 +159,9 @@ func testFuse(t *testing.T, s *system) {
 	o := newOnFuse(t, s)
 	want := *fuseCuts
 	if want == 0 {
-		want = 12 * scale()
+		want = form.Pick(4, 12*scale())
 		if s.name == guest.V7 {
-			want = 3 * scale()
+			want = form.Pick(2, 3*scale())
 		}
 	}
 	copied := o.copiedProgram(t)

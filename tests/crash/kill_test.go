@@ -21,6 +21,7 @@ import (
 	"v7em/images/mini"
 	"v7em/journaldev"
 	"v7em/machine"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/fs/fstest"
@@ -28,7 +29,7 @@ import (
 
 var (
 	long  = flag.Bool("long", false, "cut the power ten times as often")
-	kills = flag.Int("kills", 0, "how often TestKill kills v7em (default 20, or 200 with -long)")
+	kills = flag.Int("kills", 0, "how often TestKill kills v7em (default 5, in the long form 20, or 200 with -long)")
 	seed  = flag.Uint64("seed", 1, "of what is random")
 )
 
@@ -366,7 +367,7 @@ func testKill(t *testing.T, s *system) {
 	}
 	want := *kills
 	if want == 0 {
-		want = 20 * scale()
+		want = form.Pick(5, 20*scale())
 	}
 	begin := time.Now()
 	out := v.run("run", "--dir", v.dir, "--guest", s.name, s.script())

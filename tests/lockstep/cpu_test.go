@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"v7em/mmu"
+	"v7em/tests/form"
 )
 
 var (
@@ -52,7 +53,7 @@ func TestInteger(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			n := m.cases
-			if testing.Short() {
+			if testing.Short() || !form.Long() {
 				n /= 20
 			}
 			if *cpuCases > 0 {

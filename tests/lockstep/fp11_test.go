@@ -15,6 +15,7 @@ import (
 	"v7em/asm"
 	"v7em/cpu"
 	"v7em/mmu"
+	"v7em/tests/form"
 )
 
 // The floating-point cases are run inside the machines: a PDP-11 program
@@ -826,7 +827,7 @@ func TestFP11(t *testing.T) {
 	if err != nil {
 		t.Skip("needs SIMH's pdp11 (Debian: apt-get install simh)")
 	}
-	n := 21 * fpPackCases
+	n := form.Pick(4, 21) * fpPackCases
 	if testing.Short() {
 		n = fpPackCases
 	}
