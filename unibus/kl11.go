@@ -15,9 +15,27 @@ type Terminal interface {
 // 0777566, interrupts at BR4 through vectors 060 (receiver) and 064
 // (transmitter).
 type KL11 struct {
+	// Typist, if not nil, is asked for more when all that was typed has been
+	// received. It belongs to the machine's goroutine, as all of this, and not to the
+	// machine: a copy has none.
+	Typist Typist
+
 	bus   *Bus
 	term  Terminal
 	state KL11State
+	mine  int // how many characters that the guest has not read are the Typist's: the first ones
+}
+
+// Typist types on the console, character by character as the guest takes them.
+type Typist interface {
+	// More returns the next characters, at a moment at which the first of them can
+	// be received. With none, again says whether to ask again, TypeTime later;
+	// otherwise Wake has to be called when there are some.
+	More() (p []byte, again bool)
+	// Taken tells that the guest reads a character that More returned, in the order
+	// of those, before it does anything else. lost says that the bus was reset
+	// instead.
+	Taken(c byte, lost bool)
 }
 
 // KL11State is all that a console knows.
@@ -81,6 +99,11 @@ func (k *KL11) Type(p ...byte) {
 	k.feed(k.state.TypeTime)
 }
 
+// Wake says that the Typist has something to type.
+func (k *KL11) Wake() {
+	k.feed(k.state.TypeTime)
+}
+
 // Pending returns how many typed characters the guest has not yet read.
 func (k *KL11) Pending() int {
 	n := len(k.state.Input)
@@ -90,11 +113,16 @@ func (k *KL11) Pending() int {
 	return n
 }
 
-// feed lets the next typed character arrive after delay, if there is one and the
-// receiver is free.
+// feed lets the next typed character arrive after delay, or asks the Typist for one
+// then, if the receiver is free.
 func (k *KL11) feed(delay uint64) {
-	if len(k.state.Input) > 0 && !k.state.Held && k.state.XCSR&xcsrMaint == 0 && !k.bus.Scheduled(SlotKL11, klReceive) {
+	if len(k.state.Input) == 0 && k.Typist == nil || k.state.Held || k.state.XCSR&xcsrMaint != 0 {
+		return
+	}
+	if len(k.state.Input) > 0 {
 		k.state.RCSR |= rcsrActive
+	}
+	if !k.bus.Scheduled(SlotKL11, klReceive) {
 		k.bus.Schedule(SlotKL11, klReceive, delay)
 	}
 }
@@ -127,8 +155,17 @@ func (k *KL11) clearDone() {
 	k.state.RCSR &^= rcsrDone
 	k.bus.Cancel(SlotKL11, klReceive)
 	if k.state.Held {
-		k.state.Held = false
+		k.taken(false)
 		k.feed(k.state.TypeTime)
+	}
+}
+
+// taken frees the receiver.
+func (k *KL11) taken(lost bool) {
+	k.state.Held = false
+	if k.mine > 0 && k.Typist != nil {
+		k.mine--
+		k.Typist.Taken(byte(k.state.RBUF), lost)
 	}
 }
 
@@ -176,6 +213,13 @@ func (k *KL11) setIE(csr *uint16, v uint16, line int) {
 // Event implements Device: a character has come in or gone out.
 func (k *KL11) Event(code int) {
 	if code == klReceive {
+		if len(k.state.Input) == 0 && k.Typist != nil && !k.state.Held {
+			p, again := k.Typist.More()
+			k.state.Input, k.mine = append(k.state.Input, p...), len(p)
+			if len(p) == 0 && again {
+				k.feed(k.state.TypeTime)
+			}
+		}
 		if len(k.state.Input) > 0 {
 			c := k.state.Input[0]
 			k.state.Input = k.state.Input[1:]
@@ -204,7 +248,9 @@ func (k *KL11) Reset() {
 	k.bus.Unschedule(SlotKL11, klTransmit)
 	k.state.RCSR = 0
 	k.state.XCSR = xcsrReady
-	k.state.Held = false
+	if k.state.Held {
+		k.taken(true)
+	}
 	k.feed(k.state.TypeTime)
 }
 

@@ -283,3 +283,81 @@ func TestConsoleSetStateRefuses(t *testing.T) {
 		}
 	}
 }
+
+// typist types what it holds, a batch at a time, and notes what is taken.
+type typist struct {
+	batches     []string // an empty one: ask again
+	asked       int
+	taken, lost string
+}
+
+func (p *typist) More() ([]byte, bool) {
+	p.asked++
+	if len(p.batches) == 0 {
+		return nil, false
+	}
+	b := p.batches[0]
+	p.batches = p.batches[1:]
+	return []byte(b), b == ""
+}
+
+func (p *typist) Taken(c byte, lost bool) {
+	if lost {
+		p.lost += string(c)
+	} else {
+		p.taken += string(c)
+	}
+}
+
+// TestConsoleTypist: the typist is asked only when a character can be received, and
+// hears of its own characters and no others.
+func TestConsoleTypist(t *testing.T) {
+	c := newConsole(t)
+	p := &typist{}
+	c.kl.Typist = p
+	read := func(want byte) {
+		t.Helper()
+		c.after(DefaultTypeTime)
+		c.want(rcsr, rcsrDone)
+		c.want(rbuf, uint16(want))
+	}
+	c.kl.Type('a', 'b')
+	p.batches = []string{"xy", "", "z"}
+	c.kl.Wake()
+	read('a')
+	read('b')
+	if p.asked != 0 {
+		t.Error("it is asked before the others' characters are received")
+	}
+	c.after(DefaultTypeTime)
+	c.want(rcsr, rcsrDone)
+	if p.asked != 1 || p.taken != "" {
+		t.Errorf("asked %d times, %q taken", p.asked, p.taken)
+	}
+	c.kl.Type('c') // comes after the batch
+	c.want(rbuf, 'x')
+	if p.taken != "x" {
+		t.Errorf("%q taken", p.taken)
+	}
+	read('y')
+	read('c')
+	c.after(DefaultTypeTime) // nothing yet
+	c.want(rcsr, 0)
+	read('z')
+	c.after(10 * DefaultTypeTime)
+	if p.asked != 4 || p.taken != "xyz" {
+		t.Errorf("asked %d times, %q taken", p.asked, p.taken)
+	}
+	p.batches = []string{"u"}
+	c.after(10 * DefaultTypeTime)
+	if p.asked != 4 {
+		t.Error("asked, though nobody has woken it")
+	}
+	c.kl.Wake()
+	c.kl.Wake()
+	c.after(DefaultTypeTime)
+	c.kl.Reset()
+	if p.lost != "u" || p.taken != "xyz" {
+		t.Errorf("%q lost, %q taken", p.lost, p.taken)
+	}
+}

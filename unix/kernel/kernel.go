@@ -175,6 +175,7 @@ type Kernel struct {
 
 	console                           uint16 // its terminal, kl11[0]; 0 if it has none
 	sgtty, ttStop, inN, inLine, lineN uint16 // mini's, instead
+	outN                              uint16
 }
 
 // dataEnd is where a kernel's data must end: the user structure follows.
@@ -269,6 +270,7 @@ func New(file []byte) (*Kernel, error) {
 	if k.console == 0 && find("tt.sgtty") != 0 {
 		k.sgtty, k.ttStop = variable("tt.sgtty", 6), variable("tt.stop", 2)
 		k.inN, k.inLine, k.lineN = variable("in.n", 2), variable("in.line", 2), variable("line.n", 2)
+		k.outN = variable("out.n", 2)
 	}
 	switch {
 	case missing != nil:

@@ -4,6 +4,7 @@ package kernel
 const (
 	ttyRaw    = 0  // t_rawq.c_cc: characters typed, not yet read
 	ttyCanon  = 6  // t_canq.c_cc: of a line that was read in part
+	ttyOutput = 12 // t_outq: count, pointer to the first, pointer to the last
 	ttyStart  = 18 // t_oproc
 	ttyAddr   = 26
 	ttyDev    = 28
@@ -20,6 +21,12 @@ const (
 	ttyStopped = 0o400 // by ^S
 
 	consoleAddr = 0o177560 // of the console's registers
+
+	// A queue's characters are in blocks at multiples of clistBlock, which begin with
+	// a pointer to the next. In the output, those above lastChar are delays.
+	clistBlock = 16
+	clistMost  = 4096 // more than all queues together can have
+	lastChar   = 0o177
 )
 
 // Mini's terminal: what its gtty copies out, and its characters, which are fixed.
@@ -40,6 +47,8 @@ const (
 	TTYEcho   TTYFlags = 0o10
 	TTYCRMod  TTYFlags = 0o20
 	TTYRaw    TTYFlags = 0o40
+	// TTYXTabs, all of these bits, has tabs come out as blanks.
+	TTYXTabs TTYFlags = 0o6000
 )
 
 // TTY is how the kernel has its console's terminal set.
@@ -54,6 +63,7 @@ type TTY struct {
 	Stopped bool // output is held by Stop
 	Typed   int  // characters in the kernel's queue that nobody has read
 	Lines   int  // lines among them that are complete, in line mode
+	Output  int  // characters that are still to be sent to the console
 	// Reading says that a process sleeps until something is typed: in line mode for
 	// a line, else for a character.
 	Reading bool
@@ -94,7 +104,27 @@ func (k *Kernel) klTTY(r *reader) (TTY, bool) {
 		Typed: int(r.word(e+ttyRaw)) + int(r.word(e+ttyCanon)), Lines: int(r.byte(e + ttyLines)),
 		Reading: k.sleeps(r, e+ttyRaw),
 	}
+	t.Output = t.output(r, e+ttyOutput)
 	return t, !r.bad
+}
+
+// output counts the characters in the queue at an address, without the delays.
+func (t TTY) output(r *reader, queue uint16) int {
+	count := int(r.word(queue))
+	if count > clistMost {
+		r.bad = true
+		return 0
+	}
+	n, at := 0, r.word(queue+2)
+	for i := range count {
+		if t.Flags&TTYRaw != 0 || r.byte(at) <= lastChar {
+			n++
+		}
+		if at++; at%clistBlock == 0 && i+1 < count {
+			at = r.word(at-clistBlock) + 2 // past the next block's pointer
+		}
+	}
+	return n
 }
 
 func (k *Kernel) miniTTY(r *reader) (TTY, bool) {
@@ -102,7 +132,7 @@ func (k *Kernel) miniTTY(r *reader) (TTY, bool) {
 		Flags: TTYFlags(r.word(k.sgtty + sgttyFlags)), Erase: r.byte(k.sgtty + sgttyErase), Kill: r.byte(k.sgtty + sgttyKill),
 		Interrupt: 0o177, Quit: 0o34, Start: 0o21, Stop: 0o23, EOF: 0o4, Break: 0o377,
 		Stopped: r.word(k.ttStop) != 0,
-		Typed:   int(r.word(k.inN)) + int(r.word(k.lineN)), Lines: int(r.word(k.inLine)),
+		Typed:   int(r.word(k.inN)) + int(r.word(k.lineN)), Lines: int(r.word(k.inLine)), Output: int(r.word(k.outN)),
 		Reading: k.sleeps(r, k.inLine),
 	}
 	return t, !r.bad

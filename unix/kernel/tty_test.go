@@ -56,8 +56,18 @@ func TestConsole(t *testing.T) {
 	set(44, 0o177|0o34<<8)
 	set(46, 0o21|0o23<<8)
 	set(48, 0o4|0o377<<8)
+	// The output: the last three characters of a block, one of them a delay, and two of
+	// another.
+	const first, second = 0o70000, 0o70060
+	for a, w := range map[uint32]uint16{first: second, first + 14: 'b' | 0o205<<8, second + 2: 'c' | 'd'<<8} {
+		f.guest.Memory[a/2] = w
+	}
+	set(ttyOutput, 4)
+	set(ttyOutput+2, first+14)
+	set(ttyOutput+4, second+3)
 	want := TTY{
-		Flags: TTYEcho | TTYCRMod, Erase: '#', Kill: '@', Interrupt: 0o177, Quit: 0o34, Start: 0o21, Stop: 0o23, EOF: 4, Break: 0o377,
+		Output: 3,
+		Flags:  TTYEcho | TTYCRMod, Erase: '#', Kill: '@', Interrupt: 0o177, Quit: 0o34, Start: 0o21, Stop: 0o23, EOF: 4, Break: 0o377,
 		Column: 5, Stopped: true, Typed: 9, Lines: 1,
 	}
 	f.guest.Waiting = false // the processor may be in the kernel
@@ -70,6 +80,15 @@ func TestConsole(t *testing.T) {
 	if c, ok := k.Console(&f.guest); !ok || !c.Reading || c.Stopped || c.LineMode() {
 		t.Errorf("a shell reads in cbreak mode: %+v", c)
 	}
+	set(ttyFlags, uint16(TTYRaw))
+	if c, ok := k.Console(&f.guest); !ok || c.Output != 4 {
+		t.Errorf("raw output has no delays: %+v", c)
+	}
+	set(ttyOutput, 0o177777)
+	if c, ok := k.Console(&f.guest); ok {
+		t.Errorf("a queue of 65535 characters: %+v", c)
+	}
+	set(ttyOutput, 0)
 	f.guest.Memory[fakeTextAt/2]++
 	if c, ok := k.Console(&f.guest); ok {
 		t.Errorf("another kernel: %+v", c)
