@@ -598,14 +598,20 @@ func TestStateOfCachedInode(t *testing.T) {
 		t.Error("nothing has changed in memory, but the buffer was written")
 	}
 	f.putInode(0, 0, fs.RootIno, 2, iAcc, was)
+	// Another of the same block changes too: neither must get lost.
+	other := fs.Inode{Mode: fs.ModeRegular | 0o600, Nlink: 1, Addr: [fs.NAddr]uint32{1: 77}}
+	f.putInode(4, 0, 5, 1, iAcc|iUpd|iChg, other)
+	other.ATime, other.MTime, other.CTime = f.now, f.now, f.now
+	_, at := fs.InodeBlock(5)
+	other.Encode(raw[at:])
 	was.ATime = f.now
 	var root fs.Inode
 	root.Decode(raw[fs.InodeSize:])
-	_, at := fs.InodeBlock(fs.RootIno)
+	_, at = fs.InodeBlock(fs.RootIno)
 	was.MTime, was.CTime = root.MTime, root.CTime
 	was.Encode(raw[at:])
 	if got := read(t, f.state(t, Drive{RK, 0}, f.pack, AllParts), b); !bytes.Equal(got, raw) {
-		t.Error("the block is not the kernel's buffer with the inode in it")
+		t.Error("the block is not the kernel's buffer with both inodes in it")
 	}
 }
 

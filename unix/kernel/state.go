@@ -160,13 +160,15 @@ func (v *View) cached(dev uint16, blkno int) *buf {
 // new times only where a flag stands for them.
 func (v *View) putInodes(m *mount, vol fs.Region) error {
 	var raw [fs.BlockSize]byte
+	taken := map[int]bool{} // blocks that begin as the kernel's buffer has them
 	for i := range v.inodes {
 		n := &v.inodes[i]
 		if n.dev != m.Dev || n.flag&(iUpd|iAcc|iChg) == 0 {
 			continue
 		}
 		b, off := fs.InodeBlock(n.number)
-		if c := v.cached(m.Dev, b); c != nil {
+		if c := v.cached(m.Dev, b); c != nil && !taken[b] {
+			taken[b] = true
 			(&reader{g: v.g}).bytes(c.data, raw[:])
 		} else if err := vol.ReadBlock(b, raw[:]); err != nil {
 			return err
