@@ -8,6 +8,7 @@ import (
 	"v7em/images/console"
 	"v7em/machine"
 	"v7em/rk"
+	"v7em/unix/kernel"
 )
 
 // Time limits of the dialogue with the guest, in nanoseconds of virtual time. They
@@ -32,13 +33,24 @@ func (s *Set) Boot(ctx context.Context, m *machine.Machine, c *console.Session) 
 }
 
 // BootKernel is Boot with the kernel of that name in the root directory; empty for
-// the usual one.
-func (s *Set) BootKernel(ctx context.Context, m *machine.Machine, c *console.Session, kernel string) error {
+// the usual one. A pack that is not recognized as V7's is started like any other, but
+// nothing is typed, and it does not run yet: the error is a *ForeignError then.
+func (s *Set) BootKernel(ctx context.Context, m *machine.Machine, c *console.Session, name string) error {
 	if err := m.Boot(s.Name, 0); err != nil {
 		return err
 	}
+	root := m.RK.Disk(0)
+	if s.Name == "rp" {
+		root = m.RP.Disk(0)
+	}
+	if root == nil {
+		return &ForeignError{s.Name + "0", errors.New("the drive is empty")}
+	}
+	if err := s.recognize(root); err != nil {
+		return err
+	}
 	asked := ""
-	for _, step := range s.dialogue(kernel) {
+	for _, step := range s.dialogue(name) {
 		if step.wait == "" {
 			// The boot block polls the receiver, and drops what came before.
 			if _, err := c.Run(ctx, console.Second); err != nil {
@@ -84,20 +96,24 @@ type step struct {
 }
 
 // dialogue is what is said between the bootstrap and V7's first prompt.
-func (s *Set) dialogue(kernel string) []step {
+func (s *Set) dialogue(name string) []step {
 	if s.Name == "rp" {
 		// V7's boot block and /boot, neither of which starts anything by itself.
-		if kernel == "" {
-			kernel = "rptmunix"
+		if name == "" {
+			name = "rptmunix"
 		}
-		return []step{{"", "boot\n"}, {"\r: ", "rp(0,0)" + kernel + "\n"}}
+		return []step{{"", "boot\n"}, {"\r: ", "rp(0,0)" + name + "\n"}}
 	}
-	return []step{{"boot: ", kernel + "\r"}}
+	return []step{{"boot: ", name + "\r"}}
 }
 
 // MultiUser takes V7 from the single-user shell to multi-user operation, and
-// returns when it asks for a login.
-func MultiUser(ctx context.Context, c *console.Session) error {
+// returns when it asks for a login. When it is not V7 that runs nothing is typed, and
+// the error is a *ForeignError.
+func MultiUser(ctx context.Context, m *machine.Machine, c *console.Session) error {
+	if _, err := Recognize(m, nil); err != nil {
+		return err
+	}
 	c.Type("\x04")
 	_, err := c.Expect(ctx, promptLimit, LoginPrompt)
 	if err != nil && ctx.Err() == nil {
@@ -134,7 +150,13 @@ func writes(m *machine.Machine) (n uint64) {
 // freely past the next turn of /etc/update, which multi-user V7 has running. As
 // single-user V7 has not, sync is typed at the console too: whatever has the
 // terminal is interrupted. It returns whether a shell has answered that.
-func Shutdown(ctx context.Context, m *machine.Machine, c *console.Session) (answered bool, err error) {
+//
+// known is the V7 kernel that was seen to run, nil if none was. When it is not V7 that
+// runs the machine is left as it is, and the error is a *ForeignError.
+func Shutdown(ctx context.Context, m *machine.Machine, c *console.Session, known *kernel.Kernel) (answered bool, err error) {
+	if _, err := Recognize(m, known); err != nil {
+		return false, err
+	}
 	if stop, err := c.Run(ctx, updatePeriod+console.Second); err != nil || stop != machine.StopLimit {
 		return false, err // halted: nothing will be written any more
 	}

@@ -202,7 +202,7 @@ func TestBootMultiUser(t *testing.T) {
 			if err := d.Set.Boot(t.Context(), m, c); err != nil {
 				t.Fatal(err)
 			}
-			if err := MultiUser(t.Context(), c); err != nil {
+			if err := MultiUser(t.Context(), m, c); err != nil {
 				t.Fatal(err)
 			}
 			// New York is five hours behind Greenwich in winter.
@@ -220,7 +220,7 @@ func TestBootMultiUser(t *testing.T) {
 					t.Fatalf("%v\n%s", err, out.String())
 				}
 			}
-			if answered, err := Shutdown(t.Context(), m, c); !answered || err != nil {
+			if answered, err := Shutdown(t.Context(), m, c, nil); !answered || err != nil {
 				t.Errorf("Shutdown: %v, %v", answered, err)
 			}
 			tree, _, err := d.Tree()
@@ -254,7 +254,7 @@ func TestShutdownSingleUser(t *testing.T) {
 		if _, err := c.Run(t.Context(), 3*console.Second); err != nil {
 			t.Fatal(err)
 		}
-		if answered, err := Shutdown(t.Context(), m, c); !answered || err != nil {
+		if answered, err := Shutdown(t.Context(), m, c, nil); !answered || err != nil {
 			t.Errorf("Shutdown with %q: %v, %v", running, answered, err)
 		}
 		tree, _, err := d.Tree()

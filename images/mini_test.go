@@ -136,7 +136,7 @@ func TestMiniShutdown(t *testing.T) {
 	g := guest.PowerOn(t, guest.Options{Guest: guest.Mini})
 	g.Type("mkdir /last; while :; do :; done\r")
 	g.Wait(guest.Second)
-	answered, err := images.Shutdown(t.Context(), g.M, console.New(g.M))
+	answered, err := images.Shutdown(t.Context(), g.M, console.New(g.M), nil)
 	if !answered || err != nil {
 		t.Errorf("answered %v, %v", answered, err)
 	}

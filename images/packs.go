@@ -44,12 +44,16 @@ func (d *Drives) Attach(m *machine.Machine) error {
 }
 
 // SetClock sets the time that V7 will start from: s_time of the root's
-// superblock. A write-protected pack keeps the one it has.
+// superblock. A write-protected pack keeps the one it has. So does one that is not
+// V7's: then the error is a *ForeignError.
 func (d *Drives) SetClock(now time.Time) error {
-	root := d.Disks[0]
-	if root.ReadOnly() {
+	if len(d.Disks) > 0 && d.Disks[0] != nil && d.Disks[0].ReadOnly() {
 		return nil
 	}
+	if err := d.Recognize(); err != nil {
+		return err
+	}
+	root := d.Disks[0]
 	var b [v7fs.BlockSize]byte
 	if err := root.ReadBlock(v7fs.SuperBlock, b[:]); err != nil {
 		return err

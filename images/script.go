@@ -45,6 +45,9 @@ const rescueTime = 20 * time.Second
 // everything out. When the context ends first, or nobody takes the output any more,
 // V7 still gets the chance to.
 func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (status int, err error) {
+	if err := d.Recognize(); err != nil {
+		return 0, err
+	}
 	token := rand.Text()
 	if err := d.putScript(s, token); err != nil {
 		return 0, err

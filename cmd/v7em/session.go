@@ -19,6 +19,7 @@ import (
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
+	"v7em/unix/kernel"
 )
 
 // session is a machine in use, from its first power-on to the end, through any number
@@ -52,6 +53,8 @@ type session struct {
 	keyboard keyboard
 	tail     []byte // the latest output
 	multi    bool   // V7 has asked for a login
+	// kernel is the V7 that was seen to run when it had come up; nil: none was.
+	kernel *kernel.Kernel
 
 	stopRun context.CancelFunc
 	req     chan func(*machine.Machine) // work for that goroutine
@@ -145,10 +148,9 @@ func (s *session) powerOn() (err error) {
 			d.Disks[drive.unit] = p
 		}
 	}
-	if d.Disks[0] != nil { // else it does not boot, and says so
-		if err := d.SetClock(time.Now()); err != nil {
-			return err
-		}
+	// The clock of a pack that is not V7's is left alone; boot says so.
+	if err := d.SetClock(time.Now()); err != nil && !errors.As(err, new(*images.ForeignError)) {
+		return err
 	}
 	for name, p := range s.drives {
 		if err := insert(s.m, name, s.watch.disk(name, p)); err != nil {
@@ -156,7 +158,7 @@ func (s *session) powerOn() (err error) {
 		}
 	}
 	s.committer = s.o.committer(s.m, s.drives)
-	s.warm, s.tail, s.multi = false, nil, false
+	s.warm, s.tail, s.multi, s.kernel = false, nil, false, nil
 	s.keyboard = keyboard{plain: s.keyboard.plain}
 	return nil
 }
@@ -219,6 +221,7 @@ func (s *session) run(ctx context.Context) {
 			return
 		}
 	}
+	s.kernel, _ = images.Recognize(s.m, nil) // not V7, or not yet
 	close(s.booted)
 	// The context's end is no error: the caller ended it.
 	s.stop, _ = s.m.RunPaced(ctx, s.c.Paced, s.req)
@@ -228,7 +231,11 @@ func (s *session) run(ctx context.Context) {
 func (s *session) boot(ctx context.Context) error {
 	err := s.set.BootKernel(ctx, s.m, s.c, s.o.kernel)
 	if err == nil && !s.o.single {
-		err = images.MultiUser(ctx, s.c)
+		err = images.MultiUser(ctx, s.m, s.c)
+	}
+	if foreign := new(images.ForeignError); errors.As(err, &foreign) {
+		s.say("%v: it gets no clock, and no keys but yours", foreign)
+		return nil
 	}
 	if errors.As(err, new(*images.BootError)) || errors.As(err, new(*console.Error)) {
 		// The user sees what is on the console, and may know what to do.
@@ -311,24 +318,34 @@ func (s *session) leave(how leaving) error {
 		s.say("saved in %s", s.o.save)
 		return err
 	case leaveSync:
-		s.say("the guest writes everything out")
-		s.c.Echo, s.c.Paced = nil, nil
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		answered, err := images.Shutdown(ctx, s.m, s.c)
-		switch {
-		case s.committer != nil:
-			if err := s.commit("power off"); err != nil {
-				return err
-			}
-		case err != nil || !answered && !s.multi:
-			s.say("no shell answered the sync: what it had not written is lost")
-		}
-		s.say("powered off")
+		return s.powerOff()
 	case leaveCut:
 		s.cut()
 		s.say("the power is cut")
 	}
+	return nil
+}
+
+// powerOff has V7 write everything out, and commits that. A guest that is not V7 is
+// asked for nothing: what it has written is committed.
+func (s *session) powerOff() error {
+	k, foreign := images.Recognize(s.m, s.kernel)
+	if foreign != nil {
+		s.say("%v: it is not asked to write anything out", foreign)
+	} else {
+		s.say("the guest writes everything out")
+		s.c.Echo, s.c.Paced = nil, nil
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		answered, err := images.Shutdown(ctx, s.m, s.c, k)
+		if s.committer == nil && (err != nil || !answered && !s.multi) {
+			s.say("no shell answered the sync: what it had not written is lost")
+		}
+	}
+	if err := s.commit("power off"); err != nil {
+		return err
+	}
+	s.say("powered off")
 	return nil
 }
 

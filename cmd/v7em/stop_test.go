@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -61,5 +62,32 @@ func TestBootHalt(t *testing.T) {
 		if w := wordOf(t, rk0, 100); w != 0o123456 {
 			t.Errorf("--journal %s: block 100 begins with %06o", journal, w)
 		}
+	}
+}
+
+// TestBootForeign: a boot leaves a pack that is not V7's as it is, and so does its end.
+func TestBootForeign(t *testing.T) {
+	dir, rk0 := foreignPack(t, []uint16{0o000777}) // br .
+	before, err := os.ReadFile(rk0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := sitDown(t, "boot", "--dir", dir)
+	u.sees("rk0 is not recognized as V7: ")
+	u.types("\x05s")
+	u.sees("is not recognized as V7: ")
+	u.sees("powered off")
+	if status := u.leaves(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	if _, errs, status := v7em("", "journal", "recover", rk0); status != 0 {
+		t.Errorf("recover: %s", errs)
+	}
+	after, err := os.ReadFile(rk0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(before, after) {
+		t.Error("the pack was changed")
 	}
 }
