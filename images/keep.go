@@ -15,6 +15,7 @@ type Pack interface {
 	Kind() journaldev.Kind
 	Path() string
 	Recovery() journaldev.Recovery
+	Protected() error // why it is write-protected since it was opened; nil if it is not
 	Err() error
 	Sync() error
 	Close() error

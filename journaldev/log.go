@@ -2,6 +2,7 @@ package journaldev
 
 import (
 	"encoding/hex"
+	"errors"
 	"iter"
 	"os"
 	"slices"
@@ -49,17 +50,24 @@ type Logged struct {
 	Undo   []byte `json:"-"`                // the block before, likewise, if the journal keeps it
 }
 
+// ErrEmpty says that a journal is a file without a byte. To all that use an image it is
+// as good as none, but it may have been one.
+var ErrEmpty = errors.New("it is an empty file")
+
 // ReadLog reads the journal of an image. If there is none the error wraps
-// fs.ErrNotExist.
+// fs.ErrNotExist; if it has not a byte, ErrEmpty.
 func ReadLog(image string) (*Log, error) {
-	f, err := os.Open(JournalPath(image))
+	f, err := openRegular(JournalPath(image), os.O_RDONLY)
 	if err != nil {
 		return nil, &Error{Op: "open", Path: JournalPath(image), Block: -1, Err: err}
 	}
 	defer f.Close()
+	if isEmpty(osFile{f}) {
+		return nil, &Error{Op: "read", Path: JournalPath(image), Block: -1, Err: ErrEmpty}
+	}
 	j, err := readJournal(osFile{f})
 	if err != nil {
-		return nil, journalError(image, err)
+		return nil, journalError(image, nil, err)
 	}
 	return newLog(JournalPath(image), j), nil
 }

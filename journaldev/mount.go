@@ -61,11 +61,11 @@ func OpenVolume(path string, kind Kind, o VolumeOptions) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, readOnly, err := openImage(path, kind, o.Options)
+	f, protected, err := openImage(path, kind, o.Options)
 	if err != nil {
 		return nil, err
 	}
-	v, err := openVolume(f, path, kind, readOnly, o)
+	v, err := openVolume(f, path, kind, protected, o)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -73,23 +73,23 @@ func OpenVolume(path string, kind Kind, o VolumeOptions) (*Volume, error) {
 	return v, nil
 }
 
-func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptions) (*Volume, error) {
-	if readOnly {
-		store, rec, err := loadThrough(f, path, kind.Blocks, o.Unit)
+func openVolume(f *os.File, path string, kind Kind, protected error, o VolumeOptions) (*Volume, error) {
+	if protected != nil {
+		store, rec, err := loadThrough(f, path, o.Unit)
 		if err != nil {
 			return nil, err
 		}
-		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, view: store, tip: store.Clone()}
+		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, protection: protected, view: store, tip: store.Clone()}
 		v.home = &backing{f: osFile{f}, path: path, unit: o.Unit}
 		layout := layoutOf(store, o.Layout)
 		v.surveyed.Store(&surveyed{Survey(store, layout), layout})
 		return v, nil
 	}
 	name := JournalPath(path)
-	jf, err := os.OpenFile(name, os.O_RDWR, 0)
+	jf, err := openRegular(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = createJournal(name, kind.Blocks, ringFor(o.JournalSize), o.Random); err == nil {
-			jf, err = os.OpenFile(name, os.O_RDWR, 0)
+			jf, err = openRegular(name, os.O_RDWR)
 		}
 	}
 	if err != nil {
@@ -105,6 +105,7 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 		journal.Close()
 		return nil, &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
+	empty := isEmpty(journal)
 	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit}, &backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit}, o)
 	if err != nil {
 		journal.Close()
@@ -112,6 +113,7 @@ func openVolume(f *os.File, path string, kind Kind, readOnly bool, o VolumeOptio
 		return nil, err
 	}
 	v.kind = kind
+	v.recovery.Empty = empty
 	return v, nil
 }
 
@@ -165,11 +167,11 @@ func open(home, journal *backing, force bool) (*recovered, error) {
 	}
 	j, err := readJournal(journal.f)
 	if err != nil {
-		return nil, journalError(home.path, err)
+		return nil, journalError(home.path, nil, err)
 	}
 	r, err := lookThrough(image, j, force)
 	if err != nil {
-		return nil, journalError(home.path, err)
+		return nil, journalError(home.path, j, err)
 	}
 	return r, r.bringHome(home, journal)
 }
@@ -224,8 +226,12 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 
 // loadThrough reads an image and puts its journal, if it has one, over it, in
 // memory. It writes nothing.
-func loadThrough(f *os.File, path string, blocks int, unit string) (*block.Store, Recovery, error) {
-	store := block.NewStore(blocks)
+func loadThrough(f *os.File, path, unit string) (*block.Store, Recovery, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
+	}
+	store := block.NewStore(int(st.Size() / block.Size))
 	if err := store.Load(f); err != nil {
 		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
 	}
@@ -234,13 +240,16 @@ func loadThrough(f *os.File, path string, blocks int, unit string) (*block.Store
 		return store, Recovery{}, err
 	}
 	defer jf.Close()
+	if isEmpty(osFile{jf}) {
+		return store, Recovery{Empty: true}, nil
+	}
 	j, err := readJournal(osFile{jf})
 	if err != nil {
-		return nil, Recovery{}, journalError(path, err)
+		return nil, Recovery{}, journalError(path, nil, err)
 	}
 	r, err := lookThrough(store, j, false)
 	if err != nil {
-		return nil, Recovery{}, journalError(path, err)
+		return nil, Recovery{}, journalError(path, j, err)
 	}
 	return r.store, r.report, nil
 }

@@ -64,12 +64,14 @@ type Options struct {
 //
 // A Pack may be used by one goroutine at a time, but for Err.
 type Pack struct {
-	store    *block.Store
-	back     *backing
-	kind     Kind
-	readOnly bool
-	through  bool // sync every write
-	recovery Recovery
+	store     *block.Store
+	back      *backing
+	kind      Kind
+	readOnly  bool
+	protected error // why it is
+	through   bool  // sync every write
+	written   bool  // something was
+	recovery  Recovery
 }
 
 // Open opens the image at path as a pack of the given kind and takes the
@@ -78,13 +80,14 @@ type Pack struct {
 // user may not write is opened write-protected. What a journal beside the image has
 // is brought home first or, if the pack is only read, put over it in memory.
 func Open(path string, kind Kind, o Options) (*Pack, error) {
-	f, readOnly, err := openImage(path, kind, o)
+	f, protected, err := openImage(path, kind, o)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pack{kind: kind, readOnly: readOnly, through: o.WriteThrough}
+	readOnly := protected != nil
+	p := &Pack{kind: kind, readOnly: readOnly, protected: protected, through: o.WriteThrough}
 	if !readOnly {
-		p.recovery, err = settleOpen(f, path, false, false, emptied)
+		p.recovery, err = settleOpen(f, path, nil, false, emptied)
 	}
 	var file File = osFile{f}
 	if err == nil && !readOnly {
@@ -97,7 +100,7 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 	if err == nil {
 		p.back = &backing{f: file, path: path, unit: o.Unit}
 		var seen Recovery
-		p.store, seen, err = loadThrough(f, path, kind.Blocks, o.Unit)
+		p.store, seen, err = loadThrough(f, path, o.Unit)
 		if readOnly {
 			p.recovery = seen
 		}
@@ -109,39 +112,40 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 	return p, nil
 }
 
-// openImage opens the file of a pack, of any kind if that is zero, and locks it. readOnly says that it was opened
-// to be read only, by wish or because this user may not write it.
-func openImage(path string, kind Kind, o Options) (f *os.File, readOnly bool, err error) {
+// errAsked is why a pack is write-protected that somebody wants only to read.
+var errAsked = errors.New("the pack is write-protected")
+
+// openImage opens the file of a pack, of any kind if that is zero, and locks it.
+// protected is nil for one that may be written, and else says why it may not.
+func openImage(path string, kind Kind, o Options) (f *os.File, protected, err error) {
 	wrap := func(op string, err error) error {
 		return &Error{Op: op, Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
-	readOnly = o.ReadOnly
-	if !readOnly {
-		f, err = os.OpenFile(path, os.O_RDWR, 0)
-		readOnly = errors.Is(err, fs.ErrPermission) || isReadOnlyFS(err)
+	if o.ReadOnly {
+		protected = errAsked
+	} else if f, err = openRegular(path, os.O_RDWR); errors.Is(err, fs.ErrPermission) || isReadOnlyFS(err) {
+		protected = err
 	}
-	if readOnly {
-		f, err = os.Open(path)
+	if protected != nil {
+		f, err = openRegular(path, os.O_RDONLY)
 	}
 	if err != nil {
-		return nil, false, wrap("open", err)
+		return nil, nil, wrap("open", err)
 	}
 	st, err := f.Stat()
 	switch {
 	case err != nil:
 		err = wrap("open", err)
-	case !st.Mode().IsRegular():
-		err = wrap("open", errors.New("not a regular file"))
 	case kind != Kind{} && st.Size() != kind.Bytes():
 		err = &SizeError{Path: path, Kind: kind, Size: st.Size()}
 	default:
-		err = lockFile(f, path, !readOnly)
+		err = lockFile(f, path, protected == nil)
 	}
 	if err != nil {
 		f.Close()
-		return nil, false, err
+		return nil, nil, err
 	}
-	return f, readOnly, nil
+	return f, protected, nil
 }
 
 // Path returns the name of the host file.
@@ -159,6 +163,9 @@ func (p *Pack) Recovery() Recovery { return p.recovery }
 // ReadOnly says whether the drive's write-protect switch is on: the file was
 // opened so, or a write to it has failed.
 func (p *Pack) ReadOnly() bool { return p.readOnly || p.Err() != nil }
+
+// Protected says why the pack was opened write-protected, nil if it was not.
+func (p *Pack) Protected() error { return p.protected }
 
 // Err returns the failed write or sync that made the pack read-only, or nil. Any
 // goroutine may ask.
@@ -185,6 +192,7 @@ func (p *Pack) WriteBlock(n int, buf []byte) error {
 	case len(buf) != block.Size:
 		return fmt.Errorf("write of %d bytes to block %d, a block has %d", len(buf), n, block.Size)
 	}
+	p.written = true
 	if err := p.back.writeBlock(n, buf); err != nil {
 		return err
 	}
@@ -207,5 +215,44 @@ func (p *Pack) Sync() error { return p.back.sync() }
 func (p *Pack) Cut() { p.back.f.Close() }
 
 // Close syncs the host file, gives back the lock and closes the file. The pack
-// must be out of the drive.
-func (p *Pack) Close() error { return p.back.close() }
+// must be out of the drive. A journal beside it, which has nothing for a plain pack,
+// learns what the pack is now.
+func (p *Pack) Close() error {
+	var err error
+	if p.written {
+		err = p.settleJournal()
+	}
+	if cerr := p.back.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// settleJournal has a journal beside the pack begin anew with the pack as it is, so that
+// nobody takes what was done here for another program's doing.
+func (p *Pack) settleJournal() error {
+	if err := p.back.sync(); err != nil {
+		return err
+	}
+	name := JournalPath(p.back.path)
+	f, err := openRegular(name, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &Error{Op: "open", Unit: p.back.unit, Path: name, Block: -1, Err: err}
+	}
+	defer f.Close()
+	if isEmpty(osFile{f}) {
+		return nil
+	}
+	j, err := readJournal(osFile{f})
+	if err != nil {
+		return journalError(p.back.path, nil, err)
+	}
+	r, err := lookThrough(p.store, j, false)
+	if err != nil {
+		return journalError(p.back.path, j, err)
+	}
+	return emptied(r, &backing{f: osFile{f}, path: name, unit: p.back.unit})
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"v7em/block"
@@ -31,8 +32,8 @@ type plan struct {
 
 // makePlan finds the prefix of the committed transactions that recovery applies.
 // Transactions are written one after the other, so a trace of one proves that all
-// before it had committed. Of the newest one it cannot be told whether it had:
-// if it is not whole, its writing was cut off.
+// before it had committed. Of the newest one it cannot be told whether it had: if
+// it is not whole, its writing was cut off, or it was damaged afterwards.
 func makePlan(h header, records []record) plan {
 	p := plan{home: h.home}
 	for _, r := range records {
@@ -72,7 +73,8 @@ type Recovery struct {
 	Blocks int    `json:"blocks"` // how many blocks differed from the image
 
 	// Uncommitted is the newest transaction, if it is not whole: its writing was cut
-	// off. It is dropped, as if the guest had not done it yet.
+	// off, so that nobody was told that it is durable, or it was damaged later. Which
+	// of the two cannot be told. It is dropped.
 	Uncommitted uint64 `json:"uncommitted,omitempty"`
 
 	// Damaged is the first transaction that had committed but is not whole any more,
@@ -86,6 +88,16 @@ type Recovery struct {
 
 	// Forced says that the journal did not fit the pack, which may be damaged now.
 	Forced bool `json:"forced,omitempty"`
+
+	// Empty says that the journal was a file without a byte, which v7em never leaves
+	// behind: if there was something in it, that is lost.
+	Empty bool `json:"empty,omitempty"`
+}
+
+// Telling says whether there is something that the user of a pack should hear when
+// it is opened: what was brought home, and what is not as it should be.
+func (r Recovery) Telling() bool {
+	return r.Blocks > 0 || r.Uncommitted > 0 || r.Damaged > 0 || r.Changed || r.Forced || r.Empty
 }
 
 // String tells it in one line.
@@ -98,7 +110,7 @@ func (r Recovery) String() string {
 		s = fmt.Sprintf("recovered transactions %d to %d (%d blocks)", r.First, r.Last, r.Blocks)
 	}
 	if r.Uncommitted > 0 {
-		s += fmt.Sprintf("; dropped transaction %d, which is not whole: its writing was cut off", r.Uncommitted)
+		s += fmt.Sprintf("; dropped transaction %d, which is not whole: it was cut off or damaged", r.Uncommitted)
 	}
 	if r.Damaged > 0 {
 		s += fmt.Sprintf("; the journal is damaged: transaction %d and those after it, %d in all, are lost", r.Damaged, r.Lost)
@@ -108,6 +120,9 @@ func (r Recovery) String() string {
 	}
 	if r.Forced {
 		s += "; the journal did not fit the pack: check its file system"
+	}
+	if r.Empty {
+		s += "; the journal was an empty file: what it may have had is lost"
 	}
 	return s
 }
@@ -316,17 +331,49 @@ func JournalPath(path string) string {
 	return path + ".journal"
 }
 
-// journalError wraps what is wrong with the journal of an image with the way out.
-func journalError(image string, err error) error {
-	path := JournalPath(image)
+// JournalError says that the journal of an image cannot be used, which wraps ErrJournal,
+// or does not fit it, which wraps ErrForeign. Neither file was changed.
+type JournalError struct {
+	Image string // the host file of the pack
+	Held  Held   // what is lost if somebody goes on without the journal
+	Err   error
+}
+
+func (e *JournalError) Error() string { return fmt.Sprintf("%s: %v", JournalPath(e.Image), e.Err) }
+
+func (e *JournalError) Unwrap() error { return e.Err }
+
+// Held is what a journal has that is not in its image: committed transactions.
+type Held struct {
+	Known        bool      // false: the journal cannot be read, so nobody knows
+	Transactions int       // how many
+	Newest       time.Time // when the newest of them was committed
+}
+
+// held returns what a journal has; nil stands for one that cannot be read.
+func (j *journal) held() Held {
+	if j == nil {
+		return Held{}
+	}
+	p := makePlan(j.header, j.records)
+	h := Held{Known: true, Transactions: len(p.apply)}
+	if n := len(p.apply); n > 0 {
+		h.Newest = fromNanos(p.apply[n-1].mark.time)
+	}
+	return h
+}
+
+// journalError says what is wrong with the journal of an image; j is nil if it cannot
+// be read.
+func journalError(image string, j *journal, err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		return &Error{Op: "read", Path: path, Block: -1, Err: err}
+		return &Error{Op: "read", Path: JournalPath(image), Block: -1, Err: err}
 	}
 	if !errors.Is(err, ErrForeign) {
 		err = fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	return fmt.Errorf("%s: %w (\"v7em journal off --force %s\" goes on without it)", path, err, image)
+	return &JournalError{Image: image, Held: j.held(), Err: err}
 }
 
 // Recover brings home what the journal of the image at path has, and leaves the
@@ -336,8 +383,12 @@ func Recover(path string, force bool) (Recovery, error) {
 	return settle(path, force, emptied)
 }
 
-// emptied begins a journal anew, with nothing in it that is not home.
+// emptied begins a journal anew, with nothing in it that is not home. A file without
+// a byte stays one: it means the same to everybody.
 func emptied(r *recovered, journal *backing) error {
+	if r == nil {
+		return nil
+	}
 	state, _ := r.state()
 	if !state.layout.valid(r.j.blocks) {
 		state = packState{}
@@ -353,62 +404,84 @@ func Look(path string) (*block.Store, Recovery, error) {
 		return nil, Recovery{}, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, Recovery{}, &Error{Op: "read", Path: path, Block: -1, Err: err}
-	}
-	return loadThrough(f, path, int(st.Size()/block.Size), "")
+	return loadThrough(f, path, "")
 }
 
 // RemoveJournal brings home what the journal of the image at path has and removes
-// it: the pack is a plain one then. With force it does not look at the journal, and
-// what it has is lost.
-func RemoveJournal(path string, force bool) (Recovery, error) {
-	remove := func() error {
-		name := JournalPath(path)
-		if err := hostfile.Remove(name); err != nil {
-			return &Error{Op: "remove", Path: name, Block: -1, Err: err}
+// it: the pack is a plain one then.
+func RemoveJournal(path string) (Recovery, error) {
+	return settle(path, false, func(*recovered, *backing) error { return removeJournal(path) })
+}
+
+// DropJournal removes the journal of the image at path, and with it what it has, which
+// is returned and lost. Nobody else may have the image, and this user must be able to
+// write it.
+func DropJournal(path string) (Held, error) {
+	f, protected, err := openImage(path, Kind{}, Options{})
+	if err != nil {
+		return Held{}, err
+	}
+	defer f.Close()
+	if protected != nil {
+		return Held{}, &Error{Op: "remove", Path: JournalPath(path), Block: -1, Err: protected}
+	}
+	var j *journal
+	empty := false
+	if jf, err := openJournal(path); err == nil && jf != nil {
+		defer jf.Close()
+		if empty = isEmpty(osFile{jf}); !empty {
+			j, _ = readJournal(osFile{jf}) // one that cannot be read is what this is for
 		}
-		return nil
 	}
-	if !force {
-		return settle(path, false, func(*recovered, *backing) error { return remove() })
-	}
-	f, _, err := openImage(path, Kind{}, Options{})
-	if err != nil {
-		return Recovery{}, err
-	}
-	defer f.Close()
-	return Recovery{}, remove()
+	held := j.held()
+	held.Known = held.Known || empty
+	return held, removeJournal(path)
 }
 
-// settle brings home what the journal of an image has and then calls done. Without
-// a journal it does nothing.
-func settle(path string, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
-	f, readOnly, err := openImage(path, Kind{}, Options{})
-	if err != nil {
-		return Recovery{}, err
-	}
-	defer f.Close()
-	return settleOpen(f, path, readOnly, force, done)
-}
-
-// settleOpen is settle for an image that is open.
-func settleOpen(f *os.File, path string, readOnly, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+func removeJournal(path string) error {
 	name := JournalPath(path)
-	jf, err := os.OpenFile(name, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err := hostfile.Remove(name); err != nil {
+		return &Error{Op: "remove", Path: name, Block: -1, Err: err}
+	}
+	return nil
+}
+
+// isEmpty says whether a file has no byte.
+func isEmpty(f File) bool {
+	size, err := f.Size()
+	return err == nil && size == 0
+}
+
+// settle brings home what the journal of an image has and then calls done, with nil for
+// a journal without a byte. Without a journal it does nothing.
+func settle(path string, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+	f, protected, err := openImage(path, Kind{}, Options{})
+	if err != nil {
+		return Recovery{}, err
+	}
+	defer f.Close()
+	return settleOpen(f, path, protected, force, done)
+}
+
+// settleOpen is settle for an image that is open; protected says why it may not be
+// written, if so.
+func settleOpen(f *os.File, path string, protected error, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+	name := JournalPath(path)
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return Recovery{}, nil
 	}
-	if err == nil && readOnly {
-		jf.Close()
-		err = errors.New("the image is write-protected")
+	if protected != nil {
+		return Recovery{}, &Error{Op: "recover", Path: path, Block: -1, Err: protected}
 	}
+	jf, err := openRegular(name, os.O_RDWR)
 	if err != nil {
 		return Recovery{}, &Error{Op: "recover", Path: name, Block: -1, Err: err}
 	}
 	defer jf.Close()
 	journal := &backing{f: osFile{jf}, path: name}
+	if isEmpty(journal.f) {
+		return Recovery{Empty: true}, done(nil, journal)
+	}
 	r, err := open(&backing{f: osFile{f}, path: path}, journal, force)
 	if err != nil {
 		return Recovery{}, err
@@ -419,12 +492,30 @@ func settleOpen(f *os.File, path string, readOnly, force bool, done func(r *reco
 // openJournal opens the journal of an image, to read it. There may be none: then
 // both results are nil.
 func openJournal(image string) (*os.File, error) {
-	f, err := os.Open(JournalPath(image))
+	f, err := openRegular(JournalPath(image), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, &Error{Op: "open", Path: JournalPath(image), Block: -1, Err: err}
+	}
+	return f, nil
+}
+
+// openRegular opens a file that must be a regular one. Anything else is refused at
+// once: opening a pipe would wait for the other end.
+func openRegular(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
 	return f, nil
 }

@@ -31,12 +31,12 @@ func (r *Restorer) Restore(store *block.Store, image, journal File) (*Restored, 
 	home, jb := &backing{f: image, path: "image"}, &backing{f: journal, path: "image.journal"}
 	j, err := readJournalInto(journal, r.data)
 	if err != nil {
-		return nil, journalError(home.path, err)
+		return nil, journalError(home.path, nil, err)
 	}
 	r.data = j.data
 	rec, err := lookThroughAfter(r.before, store, j, false)
 	if err != nil {
-		return nil, journalError(home.path, err)
+		return nil, journalError(home.path, j, err)
 	}
 	if err := rec.bringHome(home, jb); err != nil {
 		return nil, err

@@ -99,6 +99,8 @@ type Volume struct {
 	recovery Recovery
 	replayed []Replay
 	readOnly bool
+	// protection is why it was opened to be read only.
+	protection error
 
 	view    *block.Store // the drive's; of the machine's goroutine
 	writes  atomic.Uint64
@@ -196,6 +198,9 @@ func (v *Volume) Err() error {
 // ReadOnly says whether the drive's write-protect switch is on: the volume was
 // opened so, or a write or sync has failed.
 func (v *Volume) ReadOnly() bool { return v.readOnly || v.failure.Load() != nil }
+
+// Protected says why the volume was opened to be read only, nil if it was not.
+func (v *Volume) Protected() error { return v.protection }
 
 // ReadBlock copies block n (0 to Blocks()-1) to the 512 bytes of buf.
 func (v *Volume) ReadBlock(n int, buf []byte) error { return v.view.ReadBlock(n, buf) }

@@ -161,11 +161,27 @@ func TestVolumeOnFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			v = openVol(t, path, o)
-			if v.ReadBlock(303, b); b[0] != 5 || !v.Recovery().Changed {
-				t.Errorf("after use without the journal: %d, %v", b[0], v.Recovery())
+			if v.ReadBlock(303, b); b[0] != 5 || v.Recovery() != (Recovery{}) {
+				t.Errorf("after use as a plain pack: %d, %v", b[0], v.Recovery())
 			}
 			v.Close()
-			if _, err := RemoveJournal(path, false); err != nil {
+			// What another program does is told, and what a plain pack was killed in.
+			if err := os.WriteFile(path, append(append(is[:304*512:304*512], fill(6)...), is[305*512:]...), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if p, err = Open(path, RK05, Options{Sync: method}); err != nil || !p.Recovery().Changed || !p.Recovery().Telling() {
+				t.Fatalf("after another program: %v", err)
+			}
+			if err := p.WriteBlock(303, fill(7)); err != nil {
+				t.Fatal(err)
+			}
+			p.Cut()
+			v = openVol(t, path, o)
+			if v.ReadBlock(303, b); b[0] != 7 || !v.Recovery().Changed || !v.Recovery().Telling() {
+				t.Errorf("after a plain pack that was cut off: %d, %v", b[0], v.Recovery())
+			}
+			v.Close()
+			if _, err := RemoveJournal(path); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := os.Stat(JournalPath(path)); !errors.Is(err, os.ErrNotExist) {

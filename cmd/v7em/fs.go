@@ -66,7 +66,7 @@ begins. The file system itself says where it ends.`,
 		fsMkfsCommand(&r), fsTarCommand(&r), fsLsCommand(&r), fsCatCommand(&r), fsPutCommand(&r), fsGetCommand(&r),
 		fsMkdirCommand(&r), fsMknodCommand(&r), fsRmCommand(&r), fsCheckCommand(&r),
 	)
-	return cmd
+	return withAdvice(cmd)
 }
 
 func (r *fsRegion) check() error {
@@ -164,7 +164,7 @@ func recoverImage(cmd *cobra.Command, image string) error {
 
 // sayRecovered says what a recovery has done to an image.
 func sayRecovered(cmd *cobra.Command, image string, rec journaldev.Recovery) {
-	if rec.Blocks > 0 || rec.Damaged > 0 {
+	if rec.Telling() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s: %s\n", image, rec)
 	}
 }
@@ -222,7 +222,7 @@ func (r *fsRegion) commit(cmd *cobra.Command, image string, fn func(v *v7fs.FS) 
 		}
 	}()
 	if vol.ReadOnly() {
-		return fmt.Errorf("%s: %w", image, fs.ErrPermission)
+		return fmt.Errorf("%s: %w", image, vol.Protected())
 	}
 	sayRecovered(cmd, image, vol.Recovery())
 	d, err := r.in(image, vol)

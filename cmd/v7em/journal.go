@@ -32,16 +32,16 @@ first.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(journalStatusCommand(), journalDumpCommand(), journalRecoverCommand(), journalOffCommand())
-	return cmd
+	return withAdvice(cmd)
 }
 
-// readLog reads the journal of an image; nil if it has none.
+// readLog reads the journal of an image; nil if it has none, or one without a byte.
 func readLog(image string) (*journaldev.Log, error) {
 	if _, err := os.Stat(image); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: no such image", image)
 	}
 	l, err := journaldev.ReadLog(image)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, journaldev.ErrEmpty) {
 		return nil, nil
 	}
 	return l, err
@@ -72,7 +72,7 @@ image.`,
 				return err
 			}
 			s := journalStatus{Image: args[0], Log: l}
-			if l != nil {
+			if journaled(args[0]) {
 				_, r, err := journaldev.Look(args[0])
 				var busy *journaldev.BusyError
 				switch {
@@ -96,7 +96,11 @@ image.`,
 
 func (s *journalStatus) print(w io.Writer, now time.Time) error {
 	if s.Log == nil {
-		_, err := fmt.Fprintf(w, "%s has no journal\n", s.Image)
+		line := s.Image + " has no journal"
+		if s.Recovery != nil {
+			line += ": " + s.Recovery.String()
+		}
+		_, err := fmt.Fprintln(w, line)
 		return err
 	}
 	var b strings.Builder
@@ -109,7 +113,7 @@ func (s *journalStatus) print(w io.Writer, now time.Time) error {
 	if s.Damaged > 0 {
 		fmt.Fprintf(&b, "damaged:     transaction %d; %d are lost\n", s.Damaged, s.Newest-s.Damaged+1)
 	} else {
-		fmt.Fprintf(&b, "pending:     %d not committed\n", s.Newest-s.Committed)
+		fmt.Fprintf(&b, "pending:     %d not committed%s\n", s.Newest-s.Committed, notWhole(s.Newest-s.Committed))
 	}
 	fmt.Fprintf(&b, "full:        %d of %d KB\n", (s.RingUsed+1023)>>10, s.RingSize>>10)
 	if s.LastCommit.IsZero() {
@@ -122,6 +126,14 @@ func (s *journalStatus) print(w io.Writer, now time.Time) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// notWhole says what a transaction is of which only a part can be read.
+func notWhole(n uint64) string {
+	if n == 0 {
+		return ""
+	}
+	return ", cut off or damaged"
 }
 
 // age tells a time span in days when it is long.
@@ -264,22 +276,31 @@ func journalOffCommand() *cobra.Command {
 		Short: "Recover an image and remove its journal",
 		Long: `Off recovers an image and removes its journal. A machine that is started on it
 with the journal on, as it is by default, makes a new one. With --force the
-journal is removed unread, and what it has is lost.`,
+journal is not brought into the image: what was committed to it and is not
+there yet is lost, and off says how much that is and how old.`,
 		Example: `  v7em journal off rk0.rk05`,
 		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := journaldev.RemoveJournal(args[0], force)
+			if force {
+				held, err := journaldev.DropJournal(args[0])
+				if err != nil {
+					return err
+				}
+				line := "the journal is gone"
+				if lost := heldText(held, time.Now()); lost != "" {
+					line += ", and with it " + lost
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], line)
+				return err
+			}
+			r, err := journaldev.RemoveJournal(args[0])
 			if err != nil {
 				return err
 			}
-			s := r.String()
-			if force {
-				s = "the journal is gone, unread"
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], s)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", args[0], r)
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&force, "force", false, "remove the journal unread")
+	cmd.Flags().BoolVar(&force, "force", false, "remove the journal without bringing home what it has, which is lost")
 	return cmd
 }

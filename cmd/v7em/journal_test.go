@@ -192,3 +192,69 @@ func TestAge(t *testing.T) {
 		}
 	}
 }
+
+// TestJournalOffSaysWhatIsLost drops a journal that has a committed transaction, and is
+// told beforehand and afterwards what that loses.
+func TestJournalOffSaysWhatIsLost(t *testing.T) {
+	path := journaledPack(t, false)
+	image, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image[4000*512]++ // another program has written to it
+	if err := os.WriteFile(path, image, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const lost = "1 transaction committed to it and not in the image, the newest "
+	_, err = journalTool("off", path)
+	if err == nil || !strings.Contains(err.Error(), "goes on without it, and loses "+lost) || !strings.Contains(err.Error(), "days old") {
+		t.Errorf("off: %v", err)
+	}
+	out, err := journalTool("off", "--force", path)
+	if err != nil || !strings.Contains(out, "the journal is gone, and with it "+lost) {
+		t.Errorf("off --force: %v\n%s", err, out)
+	}
+	path = journaledPack(t, true)
+	if out, err = journalTool("off", "--force", path); err != nil || out != path+": the journal is gone\n" {
+		t.Errorf("off --force of a journal with nothing in it: %v\n%s", err, out)
+	}
+	path = journaledPack(t, false)
+	if err := os.WriteFile(journaldev.JournalPath(path), bytes.Repeat([]byte("junk"), 5000), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = journalTool("off", path); err == nil || !strings.Contains(err.Error(), "loses whatever was committed to it") {
+		t.Errorf("off of a journal that cannot be read: %v", err)
+	}
+	if out, err = journalTool("off", "--force", path); err != nil || !strings.Contains(out, "with it whatever was committed to it") {
+		t.Errorf("off --force of a journal that cannot be read: %v\n%s", err, out)
+	}
+}
+
+// TestEmptyJournalIsNone has the commands look at a journal without a byte.
+func TestEmptyJournalIsNone(t *testing.T) {
+	path := journaledPack(t, true)
+	if err := os.Truncate(journaldev.JournalPath(path), 0); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := journalTool("status", path); err != nil || !strings.Contains(out, "has no journal: nothing to recover; the journal was an empty file") {
+		t.Errorf("status: %v\n%s", err, out)
+	}
+	if _, err := journalTool("dump", path); err == nil || !strings.Contains(err.Error(), "has no journal") {
+		t.Errorf("dump: %v", err)
+	}
+	if out, err := journalTool("recover", path); err != nil || !strings.Contains(out, "empty file") {
+		t.Errorf("recover: %v\n%s", err, out)
+	}
+	if out, _, err := fsRun(t.Context(), strings.NewReader(""), "ls", path); err != nil || out != "d\n" {
+		t.Errorf("fs ls: %v\n%s", err, out)
+	}
+	if _, errs, err := fsRun(t.Context(), strings.NewReader(""), "mkdir", path, "/e"); err != nil || !strings.Contains(errs, "empty file") {
+		t.Errorf("fs mkdir: %v\n%s", err, errs)
+	}
+	if out, err := journalTool("status", path); err != nil || !strings.Contains(out, "committed:   transaction 1, 0 not home") {
+		t.Errorf("status of the new journal: %v\n%s", err, out)
+	}
+	if out, err := journalTool("off", path); err != nil {
+		t.Errorf("off: %v\n%s", err, out)
+	}
+}

@@ -89,11 +89,24 @@ func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 	return vs
 }
 
-// tellRecovery says, a line a pack, what the journals had to bring home.
+// tellRecovery says, a line a pack, what the journals had to bring home and what is not
+// as it should be.
 func tellRecovery(w io.Writer, drives map[string]images.Pack, eol string) {
 	for _, name := range slices.Sorted(maps.Keys(drives)) {
-		if r := drives[name].Recovery(); r.Blocks > 0 || r.Damaged > 0 || r.Forced {
-			fmt.Fprintf(w, "v7em: %s: %s%s", name, r, eol)
+		for _, line := range packLines(drives[name]) {
+			fmt.Fprintf(w, "v7em: %s: %s%s", name, line, eol)
 		}
 	}
+}
+
+// packLines returns what the user should hear of a pack that was just opened.
+func packLines(p images.Pack) []string {
+	var lines []string
+	if r := p.Recovery(); r.Telling() {
+		lines = append(lines, r.String())
+	}
+	if why := p.Protected(); why != nil {
+		lines = append(lines, fmt.Sprintf("write-protected: %v", why))
+	}
+	return lines
 }

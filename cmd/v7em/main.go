@@ -101,6 +101,7 @@ func rootCommand() *cobra.Command {
 	root.SilenceUsage = true
 	root.SilenceErrors = true
 	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), crashCommand(), fsCommand(), journalCommand())
+	withAdvice(root)
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Name() != "crash" { // its --model is another
 			completeMachine(cmd)

@@ -213,7 +213,7 @@ func (t *terminal) attach(ctx context.Context) error {
 	}
 	p, err := t.o.keep.Open(file, kind, d.name)
 	if err != nil {
-		return err
+		return advise(err)
 	}
 	ok := t.do(ctx, func(m *machine.Machine) {
 		if err = insert(m, d.name, t.watch.disk(d.name, p)); err == nil {
@@ -224,11 +224,10 @@ func (t *terminal) attach(ctx context.Context) error {
 	if !ok || err != nil {
 		return errors.Join(err, p.Close())
 	}
-	protected := ""
-	if p.ReadOnly() {
-		protected = ", write-protected"
+	fmt.Fprintf(t.screen, "%s holds %s\r\n", d.name, file)
+	for _, line := range packLines(p) {
+		fmt.Fprintf(t.screen, "%s: %s\r\n", d.name, line)
 	}
-	fmt.Fprintf(t.screen, "%s holds %s%s\r\n", d.name, file, protected)
 	return nil
 }
 

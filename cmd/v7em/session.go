@@ -399,6 +399,9 @@ func (s *session) closeAndReopen() error {
 			return err
 		}
 		s.drives[name] = p
+		for _, line := range packLines(p) {
+			s.say("%s: %s", name, line)
+		}
 	}
 	return s.powerOn()
 }
