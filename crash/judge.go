@@ -510,10 +510,10 @@ func (j *judge) examine(i int, store *block.Store) (*verdict, error) {
 }
 
 // halfDone says whether a problem is that of a directory which was begun or removed,
-// but not to the end.
+// but not to the end. Of LostDamaged only some are: see fs.Problem.Of.
 func halfDone(k fs.Kind) bool {
 	switch k {
-	case fs.DotMissing, fs.DotDotMissing, fs.DotWrong, fs.DotDotWrong, fs.SecondName, fs.Unreachable:
+	case fs.DotMissing, fs.DotDotMissing, fs.DotWrong, fs.DotDotWrong, fs.SecondName, fs.Unreachable, fs.LostDamaged:
 		return true
 	}
 	return false
@@ -530,7 +530,7 @@ func (v *verdict) problems(r *fs.Report, before map[fs.Problem]bool) {
 		if !fresh {
 			continue
 		}
-		if halfDone(p.Kind) {
+		if halfDone(p.Kind) && (p.Kind != fs.LostDamaged || halfDone(p.Of)) {
 			half[p.Inode] = true
 		}
 		if p.Severity == fs.Harmful {

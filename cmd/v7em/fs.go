@@ -1124,7 +1124,8 @@ used and free, missing or out of range; the free chain; link counts against
 entries; . and ..; inodes without entries and entries without inodes. It prints
 a line for each problem, which begins with "harmful" (data can be lost or mixed
 up when the file system is used) or "harmless" (only space is lost, or what was
-lost anyway), and a summary. It changes nothing.
+lost anyway, such as a directory that no path leads to), and a summary. It
+changes nothing.
 
 The status is 0 when nothing is wrong and 1 otherwise.`,
 		Example: `  v7em fs check rk0.rk05

@@ -128,7 +128,7 @@ func TestKinds(t *testing.T) {
 	for _, k := range []fs.Kind{
 		fs.BadSuper, fs.BadAddress, fs.UsedTwice, fs.UsedAndFree, fs.FreeTwice, fs.BadFreeAddress, fs.BadFreeCount, fs.FreeLoop, fs.BadFreeInode, fs.BadType,
 		fs.BadRoot, fs.BadDirSize, fs.DirHole, fs.BadEntry, fs.EntryUnallocated, fs.DotMissing, fs.DotDotMissing, fs.DotWrong, fs.DotDotWrong, fs.LinksLow,
-		fs.Unreadable, fs.TooTangled, fs.Missing, fs.LinksHigh, fs.Unreferenced, fs.Orphan, fs.Unreachable, fs.SecondName, fs.DuplicateName, fs.BadName,
+		fs.Unreadable, fs.TooTangled, fs.Missing, fs.LinksHigh, fs.Unreferenced, fs.Orphan, fs.Unreachable, fs.LostDamaged, fs.LostLinks, fs.SecondName, fs.DuplicateName, fs.BadName,
 		fs.BadSize, fs.PastSize, fs.FreeInodeUsed, fs.FreeInodeTwice, fs.FreeCut,
 	} {
 		if kindTerms[k] == "" {

@@ -68,6 +68,8 @@ var kindTerms = map[fs.Kind]string{
 	fs.Unreferenced:     "A file without a name.",
 	fs.Orphan:           "A file that was removed while open, or a pipe.",
 	fs.Unreachable:      "A directory that no path leads to.",
+	fs.LostDamaged:      "A directory that no path leads to is damaged: nobody comes by it.",
+	fs.LostLinks:        "A file counts fewer links than it has, but for those in directories that no path leads to.",
 	fs.SecondName:       "A directory with two names.",
 	fs.DuplicateName:    "One name twice in a directory.",
 	fs.BadName:          "A name that no path can give.",

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"v7em/escape"
 )
 
 // DefaultMaxProblems is the number of problems that a Report lists when
@@ -39,6 +41,7 @@ type Checker struct {
 	mode       []uint16 // by inode number
 	nlink      []int16
 	entries    []uint32
+	lostIn     []uint32 // entries in lost directories; empty when there are none
 	parent     []uint16 // a directory with an entry for the inode, 0 if none
 	dirs       []dirRecord
 	state      []dirState // by inode number
@@ -55,18 +58,28 @@ type dirState byte
 
 const (
 	reached   dirState = 1 << iota // a path from the root leads to the directory
-	lost                           // none does
+	lost                           // none does, going up by the first name of each directory
+	doubtful                       // with lost: a directory on the way up has other names
 	onPath                         // on the way up that is being followed
 	manyNames                      // more than one entry names it
 	listed                         // in s_inode
 )
+
+// gone says whether it is certain that no path from the root leads to a directory.
+func (s dirState) gone() bool { return s&(lost|doubtful) == lost }
 
 type dirRecord struct {
 	ino  int
 	up   int // what its ".." says, 0 for none
 	size int32
 	addr [NAddr]uint32
+	read int32                  // blocks looked for
+	harm [len(lostKinds)]uint32 // problems of these kinds
 }
+
+// lostKinds are the kinds of problems that harm only whoever comes by the directory:
+// in one that is lost they are LostDamaged.
+var lostKinds = [...]Kind{BadDirSize, DirHole, BadEntry, EntryUnallocated, DotMissing, DotDotMissing, DotWrong}
 
 type bitmap []uint64
 
@@ -116,6 +129,7 @@ func (c *Checker) Check(dev Device) *Report {
 	c.entries = cleared(c.entries, c.inodes+1)
 	c.parent = cleared(c.parent, c.inodes+1)
 	c.state = cleared(c.state, c.inodes+1)
+	c.lostIn = c.lostIn[:0]
 	c.dirs = c.dirs[:0]
 	// A sound file system reads each block at most once for its addresses and
 	// once as a directory.
@@ -124,6 +138,7 @@ func (c *Checker) Check(dev Device) *Report {
 	c.checkInodes()
 	c.checkDirs()
 	c.checkTree()
+	c.checkLost()
 	c.checkLinks()
 	c.checkFreeInodes()
 	c.checkFreeList()
@@ -152,6 +167,13 @@ func (c *Checker) report(p Problem) {
 	if len(c.r.Problems) < limit {
 		c.r.Problems = append(c.r.Problems, p)
 	}
+}
+
+// reportIn reports a problem of a directory, of one of lostKinds.
+func (c *Checker) reportIn(d *dirRecord, p Problem) {
+	d.harm[slices.Index(lostKinds[:], p.Kind)]++
+	p.Inode = d.ino
+	c.report(p)
 }
 
 // read reads a block into p, or zeros when the device has an error.
@@ -241,10 +263,10 @@ func (c *Checker) checkInode(ino int, mode uint16, d []byte) {
 	size := Long(d[inodeSize:])
 	blocks := (int64(size) + BlockSize - 1) / BlockSize
 	if mode&ModeType == ModeDir {
-		if size < 0 || size > MaxFileSize || size%DirentSize != 0 {
-			c.report(Problem{Kind: BadDirSize, Inode: ino, Detail: fmt.Sprintf("size %d", size)})
-		}
 		rec := dirRecord{ino: ino, size: size}
+		if size < 0 || size > MaxFileSize || size%DirentSize != 0 {
+			c.reportIn(&rec, Problem{Kind: BadDirSize, Detail: fmt.Sprintf("size %d", size)})
+		}
 		for i := range rec.addr {
 			rec.addr[i] = Addr3(d[inodeAddr+3*i:])
 		}
@@ -343,19 +365,20 @@ func (c *Checker) checkDirs() {
 }
 
 func (c *Checker) checkDir(d *dirRecord) {
-	dots, dotdots := 0, 0
+	ones, twos := 0, 0 // entries "." and ".."
 	c.names.reset(min(int(d.size)/DirentSize, int(c.fsize)*(BlockSize/DirentSize)))
 	for off := int32(0); off < d.size; off += BlockSize {
 		lbn := int(off / BlockSize)
 		if lbn >= MaxFileBlocks || !c.spend(d.ino) {
 			break
 		}
+		d.read++
 		a := c.dirBlock(d, lbn)
 		if a == badBlock { // reported with the inode
 			continue
 		}
 		if a == 0 {
-			c.report(Problem{Kind: DirHole, Inode: d.ino, Detail: fmt.Sprintf("no block at %d of %d bytes", off, d.size)})
+			c.reportIn(d, Problem{Kind: DirHole, Detail: fmt.Sprintf("no block at %d of %d bytes", off, d.size)})
 			break
 		}
 		c.read(int(a), d.ino, c.dbuf[:])
@@ -367,30 +390,26 @@ func (c *Checker) checkDir(d *dirRecord) {
 				continue
 			}
 			lo, hi := nameWords(slot[2:])
-			dot := 0
-			switch {
-			case slot[2] == '.' && slot[3] == 0:
-				dot = 1
-			case slot[2] == '.' && slot[3] == '.' && slot[4] == 0:
-				dot = 2
-			case !goodName(lo, hi):
-				c.report(Problem{Kind: BadName, Inode: d.ino, Detail: fmt.Sprintf("entry %q", direntName(slot))})
+			dot := dots(lo, hi)
+			good := dot == 0 && goodName(lo, hi)
+			if dot == 0 && !good {
+				c.report(Problem{Kind: BadName, Inode: d.ino, Detail: fmt.Sprintf("entry %s", quoted(direntName(slot)))})
 			}
 			if dot == 1 {
-				dots++
+				ones++
 				if e != d.ino {
-					c.report(Problem{Kind: DotWrong, Inode: d.ino, Entry: e, Detail: fmt.Sprintf(`"." is inode %d`, e)})
+					c.reportIn(d, Problem{Kind: DotWrong, Entry: e, Detail: fmt.Sprintf(`"." is inode %d`, e)})
 				}
 			}
 			if dot == 2 {
-				dotdots++
+				twos++
 				d.up = e
 			}
 			if c.names.add(lo, hi) {
-				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%q is there twice", direntName(slot))})
+				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%s is there twice", quoted(direntName(slot)))})
 			}
 			if e <= BadIno || e > c.inodes {
-				c.report(Problem{Kind: BadEntry, Inode: d.ino, Entry: e, Detail: fmt.Sprintf("%q is inode %d, must be %d to %d", direntName(slot), e, RootIno, c.inodes)})
+				c.reportIn(d, Problem{Kind: BadEntry, Entry: e, Detail: fmt.Sprintf("%s is inode %d, must be %d to %d", quoted(direntName(slot)), e, RootIno, c.inodes)})
 				if dot == 2 {
 					d.up = -1
 				}
@@ -398,30 +417,43 @@ func (c *Checker) checkDir(d *dirRecord) {
 			}
 			c.entries[e]++
 			if c.mode[e]&ModeType == 0 {
-				c.report(Problem{Kind: EntryUnallocated, Inode: d.ino, Entry: e, Detail: fmt.Sprintf("%q is inode %d, which is free", direntName(slot), e)})
+				c.reportIn(d, Problem{Kind: EntryUnallocated, Entry: e, Detail: fmt.Sprintf("%s is inode %d, which is free", quoted(direntName(slot)), e)})
 			}
-			if dot != 0 {
+			if !good { // nothing leads anywhere by it
 				continue
 			}
 			if c.parent[e] == 0 && e != RootIno {
 				c.parent[e] = uint16(d.ino)
 			} else if c.mode[e]&ModeType == ModeDir {
-				c.report(Problem{Kind: SecondName, Inode: e, Detail: fmt.Sprintf("a directory, also %q in inode %d", direntName(slot), d.ino)})
+				c.report(Problem{Kind: SecondName, Inode: e, Detail: fmt.Sprintf("a directory, also %s in inode %d", quoted(direntName(slot)), d.ino)})
 				c.state[e] |= manyNames
 			}
 		}
 	}
-	if dots == 0 {
-		c.report(Problem{Kind: DotMissing, Inode: d.ino})
+	if ones == 0 {
+		c.reportIn(d, Problem{Kind: DotMissing})
 	}
-	if dotdots == 0 {
-		c.report(Problem{Kind: DotDotMissing, Inode: d.ino})
+	if twos == 0 {
+		c.reportIn(d, Problem{Kind: DotDotMissing})
 	}
 }
 
 // nameWords returns the 14 bytes of a name, the first ones lowest.
 func nameWords(name []byte) (lo, hi uint64) {
 	return quad(name), uint64(binary.LittleEndian.Uint32(name[8:])) | uint64(word(name[12:]))<<32
+}
+
+// dots returns 1 for the name ".", 2 for "..", else 0. Like the kernel it looks at all
+// 14 bytes.
+func dots(lo, hi uint64) int {
+	switch {
+	case hi != 0:
+	case lo == '.':
+		return 1
+	case lo == '.'|'.'<<8:
+		return 2
+	}
+	return 0
 }
 
 func quad(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }
@@ -474,21 +506,85 @@ func (c *Checker) dirBlock(d *dirRecord, lbn int) uint32 {
 // badBlock stands for an address out of range; no block has this number.
 const badBlock = ^uint32(0)
 
-// checkTree looks at each directory's place: "..", and whether it can be
-// reached from the root.
+// checkTree looks at each directory's place: whether it can be reached from the root,
+// and "..".
 func (c *Checker) checkTree() {
 	c.state[RootIno] |= reached
 	for i := range c.dirs {
 		d := &c.dirs[i]
-		if dotdotWrong(d.up, d.ino, c.parent, c.state) {
-			c.report(Problem{Kind: DotDotWrong, Inode: d.ino, Entry: d.up, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, above(d.ino, c.parent))})
-		}
 		if top := follow(d.ino, c.parent, c.state); top != 0 {
 			detail := "no entry leads to the directory"
 			if c.parent[top] != 0 {
 				detail = "the directory is inside itself"
 			}
 			c.report(Problem{Kind: Unreachable, Inode: top, Detail: detail})
+		}
+	}
+	for i := range c.dirs {
+		d := &c.dirs[i]
+		if dotdotWrong(d.up, d.ino, c.parent, c.state) {
+			p := Problem{Kind: DotDotWrong, Inode: d.ino, Entry: d.up, Detail: fmt.Sprintf(`".." is inode %d, must be %d`, d.up, above(d.ino, c.parent))}
+			if c.state[d.ino].gone() {
+				p = lostDamaged(p)
+			}
+			c.report(p)
+		}
+	}
+}
+
+// lostDamaged returns the problem of a directory as it is when that is lost.
+func lostDamaged(p Problem) Problem {
+	p.Of, p.Kind, p.Severity = p.Kind, LostDamaged, LostDamaged.Severity()
+	return p
+}
+
+// checkLost looks again at the directories that are lost: what is wrong with them is no
+// harm, and entries in them are counted apart.
+func (c *Checker) checkLost() {
+	any := false
+	for i := range c.dirs {
+		d := &c.dirs[i]
+		if !c.state[d.ino].gone() {
+			continue
+		}
+		for k, n := range d.harm {
+			c.r.Harmful -= int(n)
+			c.r.Harmless += int(n)
+			if c.count != nil {
+				c.count[lostKinds[k].number()] -= int(n)
+				c.count[nLostDamaged] += int(n)
+			}
+			any = any || n > 0
+		}
+		c.countLost(d)
+	}
+	if !any {
+		return
+	}
+	for i := range c.r.Problems {
+		p := &c.r.Problems[i]
+		// The inode of one of these kinds is a directory.
+		if slices.Contains(lostKinds[:], p.Kind) && c.state[p.Inode].gone() {
+			*p = lostDamaged(*p)
+		}
+	}
+}
+
+// countLost counts the entries of a lost directory.
+func (c *Checker) countLost(d *dirRecord) {
+	if len(c.lostIn) == 0 {
+		c.lostIn = cleared(c.lostIn, c.inodes+1)
+	}
+	for lbn := range d.read {
+		a := c.dirBlock(d, int(lbn))
+		// What cannot be read was reported.
+		if a == 0 || a == badBlock || c.dev.ReadBlock(int(a), c.dbuf[:]) != nil {
+			continue
+		}
+		for o := 0; o < int(min(BlockSize, d.size-lbn*BlockSize)); o += DirentSize {
+			if e := int(word(c.dbuf[o:])); e > BadIno && e <= c.inodes {
+				c.lostIn[e]++
+			}
 		}
 	}
 }
@@ -512,23 +608,32 @@ func dotdotWrong(up, ino int, parent []uint16, state []dirState) bool {
 // tree that cannot it returns the top, or one directory of a loop, the first
 // time and unless that has many names; else 0.
 func follow(ino int, parent []uint16, state []dirState) (top int) {
-	at := ino
+	at, last := ino, 0 // last is the uppermost with many names
 	for state[at]&(reached|lost|onPath) == 0 {
 		state[at] |= onPath
+		if state[at]&manyNames != 0 {
+			last = at
+		}
 		if parent[at] == 0 {
 			break
 		}
 		at = int(parent[at])
 	}
 	verdict := state[at] & (reached | lost)
+	below, all := last != 0, state[at]&doubtful != 0
 	if verdict == 0 {
 		verdict = lost
+		all = below && parent[at] != 0 // in a loop each is above all others
 		if state[at]&manyNames == 0 {
 			top = at
 		}
 	}
 	for at = ino; state[at]&onPath != 0; at = int(parent[at]) {
 		state[at] = state[at]&^onPath | verdict
+		if verdict == lost && (all || below) {
+			state[at] |= doubtful
+		}
+		below = below && at != last
 	}
 	return top
 }
@@ -539,13 +644,19 @@ func (c *Checker) checkLinks() {
 		if c.mode[ino]&ModeType == 0 {
 			continue
 		}
-		n, l := int(c.entries[ino]), int(c.nlink[ino])
-		k := linkProblem(ino, n, l)
+		n, l, gone := int(c.entries[ino]), int(c.nlink[ino]), 0
+		if len(c.lostIn) != 0 {
+			gone = int(c.lostIn[ino])
+		}
+		k := linkProblem(ino, n, gone, l)
 		if k == "" {
 			continue
 		}
 		p := Problem{Kind: k, Inode: ino, Detail: fmt.Sprintf("%d links counted, %d entries", l, n)}
-		if k == Orphan {
+		switch k {
+		case LostLinks:
+			p.Detail += fmt.Sprintf(", %d of them in directories that are lost", gone)
+		case Orphan:
 			p.Detail = "in use, with no links and no entry"
 		}
 		c.report(p)
@@ -553,8 +664,8 @@ func (c *Checker) checkLinks() {
 }
 
 // linkProblem returns what is wrong with an inode in use that is named by n
-// entries and counts l, "" for nothing.
-func linkProblem(ino, n, l int) Kind {
+// entries, gone of them in lost directories, and counts l, "" for nothing.
+func linkProblem(ino, n, gone, l int) Kind {
 	switch {
 	case n == l && l != 0 || ino == BadIno && n == 0 && l == 0:
 		return ""
@@ -562,8 +673,10 @@ func linkProblem(ino, n, l int) Kind {
 		return Orphan
 	case n == 0:
 		return Unreferenced
-	case l < n:
+	case l < n-gone:
 		return LinksLow
+	case l < n:
+		return LostLinks
 	}
 	return LinksHigh
 }
@@ -752,7 +865,7 @@ func (c *Checker) path(ino int) string {
 		if !ok {
 			return ""
 		}
-		path = "/" + name + path
+		path = "/" + escape.Name(name) + path
 		if up == RootIno {
 			return path
 		}

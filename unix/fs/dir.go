@@ -5,11 +5,16 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"v7em/escape"
 )
+
+// quoted returns a name for a message.
+func quoted(name string) string { return `"` + escape.Name(name) + `"` }
 
 func validName(name string) error {
 	if name == "" || len(name) > NameMax || strings.IndexByte(name, 0) >= 0 {
-		return fmt.Errorf("name %q: %w", name, ErrName)
+		return fmt.Errorf("name %s: %w", quoted(name), ErrName)
 	}
 	return nil
 }
@@ -153,7 +158,7 @@ func (f *FS) locate(path string) (*place, error) {
 	}
 	p := &place{name: parts[len(parts)-1]}
 	if p.name == "." || p.name == ".." {
-		return nil, fmt.Errorf("name %q: %w", p.name, os.ErrInvalid)
+		return nil, fmt.Errorf("name %s: %w", quoted(p.name), os.ErrInvalid)
 	}
 	if p.dir, p.n, err = f.walk(parts[:len(parts)-1]); err != nil {
 		return nil, err

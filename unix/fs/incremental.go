@@ -73,7 +73,8 @@ type Incremental struct {
 // inodeFacts is what is known of an inode beside what it says itself.
 type inodeFacts struct {
 	entries uint32 // that name it
-	names   uint32 // those but "." and ".."
+	gone    uint32 // those of them in directories that count as lost
+	names   uint32 // those that a path can give, but "." and ".."
 	from    uint32 // sum of the inode numbers of the directories that they are in
 	past    int32  // blocks past its size
 	listed  uint8  // times it is in s_inode
@@ -82,6 +83,8 @@ type inodeFacts struct {
 	read        bool // the rest holds
 	dot, dotdot bool // it has the entry
 	hole        bool
+	lost        bool  // it counts as lost; checkTree sees to that
+	upWrong     bool  // its ".." counts as wrong
 	up          int32 // what its ".." says, 0 for none, -1 for what can be no inode
 	doubles     int32 // names that are there again
 	spent       int32 // blocks looked for, of the budget
@@ -145,6 +148,8 @@ const (
 	nUnreferenced
 	nOrphan
 	nUnreachable
+	nLostDamaged
+	nLostLinks
 	nSecondName
 	nDuplicateName
 	nBadName
@@ -184,6 +189,8 @@ var numbered = [kindNumbers]Kind{
 	nUnreferenced:     Unreferenced,
 	nOrphan:           Orphan,
 	nUnreachable:      Unreachable,
+	nLostDamaged:      LostDamaged,
+	nLostLinks:        LostLinks,
 	nSecondName:       SecondName,
 	nDuplicateName:    DuplicateName,
 	nBadName:          BadName,
@@ -687,7 +694,7 @@ func (c *Incremental) replaceInode(ino int, p []byte) {
 // changes are not past it now either.
 func (c *Incremental) growFile(ino int, p []byte) {
 	d := c.raw(ino)
-	c.countSize(d, -1)
+	c.countSize(ino, -1)
 	was, is := fileBlocks(d), fileBlocks(p)
 	past := int64(0)
 	for i := range NAddr {
@@ -702,17 +709,17 @@ func (c *Incremental) growFile(ino int, p []byte) {
 	}
 	c.countPast(ino, past)
 	c.replaceInode(ino, p)
-	c.countSize(d, 1)
+	c.countSize(ino, 1)
 }
 
 // resizeDir is changeInode for a directory of which only the size changes, and
 // not the number of blocks.
 func (c *Incremental) resizeDir(ino int, p []byte) {
 	d := c.raw(ino)
-	c.countSize(d, -1)
+	c.countSize(ino, -1)
 	was, is := int(Long(d[inodeSize:])), int(Long(p[inodeSize:]))
 	c.replaceInode(ino, p)
-	c.countSize(d, 1)
+	c.countSize(ino, 1)
 	lbn := int(fileBlocks(d)) - 1
 	if lbn < 0 || lbn >= int(c.facts[ino].spent) {
 		return
@@ -733,15 +740,24 @@ func (c *Incremental) resizeDir(ino int, p []byte) {
 	c.scanDir(ino)
 }
 
-// countSize adds the problem of the size of the file or directory with inode d,
-// times sign.
-func (c *Incremental) countSize(d []byte, sign int) {
+// kind returns what a problem of kind k, one of lostKinds or ".." that is wrong, counts
+// as in directory f.
+func (f *inodeFacts) kind(k int) int {
+	if f.lost {
+		return nLostDamaged
+	}
+	return k
+}
+
+// countSize adds the problem of the size of the file or directory ino, times sign.
+func (c *Incremental) countSize(ino, sign int) {
+	d := c.raw(ino)
 	size := Long(d[inodeSize:])
 	dir := word(d[inodeMode:])&ModeType == ModeDir
 	switch {
 	case size >= 0 && size <= MaxFileSize && (!dir || size%DirentSize == 0):
 	case dir:
-		c.count[nBadDirSize] += sign
+		c.count[c.facts[ino].kind(nBadDirSize)] += sign
 	default:
 		c.count[nBadSize] += sign
 	}
@@ -772,7 +788,8 @@ func (c *Incremental) tallyInode(ino, sign int) {
 		c.count[nBadRoot] += sign
 	}
 	if t == 0 {
-		c.count[nEntryUnallocated] += sign * int(f.entries)
+		c.count[nEntryUnallocated] += sign * int(f.entries-f.gone)
+		c.count[nLostDamaged] += sign * int(f.gone)
 		return
 	}
 	if t == ModeDir && c.manyNames(ino) {
@@ -782,7 +799,7 @@ func (c *Incremental) tallyInode(ino, sign int) {
 		}
 		c.count[nSecondName] += sign * n
 	}
-	if k := linkProblem(ino, int(f.entries), int(int16(word(d[inodeNlink:])))); k != "" {
+	if k := linkProblem(ino, int(f.entries), int(f.gone), int(int16(word(d[inodeNlink:])))); k != "" {
 		c.count[k.number()] += sign
 	}
 }
@@ -818,7 +835,7 @@ func (c *Incremental) walkInode(ino, sign int) {
 		}
 		return
 	}
-	c.countSize(d, sign)
+	c.countSize(ino, sign)
 	if dir && sign < 0 {
 		c.isDir.clear(uint32(ino))
 		c.dropDir(ino)
@@ -986,24 +1003,12 @@ func (c *Incremental) dropDir(ino int) {
 		c.leave(a, visit{ino: uint16(ino), at: int32(lbn)})
 	}
 	if f.hole {
-		c.count[nDirHole]--
+		c.count[f.kind(nDirHole)]--
 	}
 	c.spent -= int(f.spent)
+	c.countUp(f, false)
 	c.tallyDir(f, -1)
-	f.read, f.dot, f.dotdot, f.hole, f.up, f.doubles, f.spent = false, false, false, false, 0, 0, 0
-}
-
-// dots returns 1 for an entry ".", 2 for "..", else 0.
-func dots(slot []byte) int {
-	switch {
-	case slot[2] != '.':
-		return 0
-	case slot[3] == 0:
-		return 1
-	case slot[3] == '.' && slot[4] == 0:
-		return 2
-	}
-	return 0
+	f.read, f.dot, f.dotdot, f.hole, f.lost, f.up, f.doubles, f.spent = false, false, false, false, false, 0, 0, 0
 }
 
 // countEntry adds an entry of directory ino, times sign.
@@ -1012,21 +1017,27 @@ func (c *Incremental) countEntry(ino int, slot []byte, sign int) {
 	if e == 0 {
 		return
 	}
-	dot := dots(slot)
-	if dot == 0 && !goodName(nameWords(slot[2:])) {
+	dir := &c.facts[ino]
+	lo, hi := nameWords(slot[2:])
+	dot := dots(lo, hi)
+	good := dot == 0 && goodName(lo, hi)
+	if dot == 0 && !good {
 		c.count[nBadName] += sign
 	}
 	if dot == 1 && e != ino {
-		c.count[nDotWrong] += sign
+		c.count[dir.kind(nDotWrong)] += sign
 	}
 	if e <= BadIno || e > c.inodes {
-		c.count[nBadEntry] += sign
+		c.count[dir.kind(nBadEntry)] += sign
 		return
 	}
 	c.tallyInode(e, -1)
 	f := &c.facts[e]
 	f.entries += uint32(sign)
-	if dot == 0 {
+	if dir.lost {
+		f.gone += uint32(sign)
+	}
+	if good {
 		f.names += uint32(sign)
 		f.from += uint32(sign * ino)
 		if c.isDir.has(uint32(e)) {
@@ -1042,10 +1053,10 @@ func (c *Incremental) tallyDir(f *inodeFacts, sign int) {
 		return
 	}
 	if !f.dot {
-		c.count[nDotMissing] += sign
+		c.count[f.kind(nDotMissing)] += sign
 	}
 	if !f.dotdot {
-		c.count[nDotDotMissing] += sign
+		c.count[f.kind(nDotDotMissing)] += sign
 	}
 	c.count[nDuplicateName] += sign * int(f.doubles)
 }
@@ -1072,7 +1083,8 @@ func (c *Incremental) scanDir(ino int) {
 			if e == 0 {
 				continue
 			}
-			switch dots(slot) {
+			lo, hi := nameWords(slot[2:])
+			switch dots(lo, hi) {
 			case 1:
 				f.dot = true
 			case 2:
@@ -1081,7 +1093,7 @@ func (c *Incremental) scanDir(ino int) {
 					f.up = -1
 				}
 			}
-			if c.names.add(nameWords(slot[2:])) {
+			if c.names.add(lo, hi) {
 				f.doubles++
 			}
 			n++
@@ -1200,7 +1212,7 @@ func (c *Incremental) changeFiles(a uint32, h *heldBlock) {
 // checkTree counts the problems that Checker.checkTree reports.
 func (c *Incremental) checkTree() {
 	c.moved = false
-	c.count[nDotDotWrong], c.count[nUnreachable] = 0, 0
+	c.count[nUnreachable] = 0
 	c.state = cleared(c.state, c.inodes+1)
 	if len(c.parent) != c.inodes+1 {
 		c.parent = cleared(c.parent, c.inodes+1)
@@ -1223,13 +1235,61 @@ func (c *Incremental) checkTree() {
 	}
 	c.state[RootIno] |= reached
 	for ino := range c.isDir.all() {
-		if dotdotWrong(int(c.facts[ino].up), ino, c.parent, c.state) {
-			c.count[nDotDotWrong]++
-		}
 		if follow(ino, c.parent, c.state) != 0 {
 			c.count[nUnreachable]++
 		}
 	}
+	for ino := range c.isDir.all() {
+		f := &c.facts[ino]
+		c.countUp(f, false)
+		if gone := c.state[ino].gone(); f.lost != gone {
+			c.setLost(ino, gone)
+		}
+		c.countUp(f, dotdotWrong(int(f.up), ino, c.parent, c.state))
+	}
+	c.moved = false // which setLost says, though nothing has moved
+}
+
+// countUp takes note of whether the ".." of a directory is wrong.
+func (c *Incremental) countUp(f *inodeFacts, wrong bool) {
+	switch {
+	case wrong && !f.upWrong:
+		c.count[f.kind(nDotDotWrong)]++
+	case f.upWrong && !wrong:
+		c.count[f.kind(nDotDotWrong)]--
+	}
+	f.upWrong = wrong
+}
+
+// setLost has directory ino and its entries count as lost, or no longer.
+func (c *Incremental) setLost(ino int, lost bool) {
+	f, d := &c.facts[ino], c.raw(ino)
+	hole := 0
+	if f.hole {
+		hole = 1
+	}
+	c.countSize(ino, -1)
+	c.tallyDir(f, -1)
+	c.count[f.kind(nDirHole)] -= hole
+	size := int(Long(d[inodeSize:]))
+	for lbn := range int(f.spent) {
+		a := c.dirBlock(d, lbn)
+		if a == badBlock || a == 0 {
+			continue
+		}
+		b := &c.held[c.blocks[a-c.isize].held].b
+		for o := 0; o < min(BlockSize, size-lbn*BlockSize); o += DirentSize {
+			slot := b[o : o+DirentSize : o+DirentSize]
+			f.lost = !lost
+			c.countEntry(ino, slot, -1)
+			f.lost = lost
+			c.countEntry(ino, slot, 1)
+		}
+	}
+	f.lost = lost
+	c.countSize(ino, 1)
+	c.tallyDir(f, 1)
+	c.count[f.kind(nDirHole)] += hole
 }
 
 // findParents finds the first directories that name those with many names.
@@ -1246,12 +1306,18 @@ func (c *Incremental) findParents() {
 			for o := 0; o < min(BlockSize, size-lbn*BlockSize); o += DirentSize {
 				slot := b[o : o+DirentSize : o+DirentSize]
 				e := int(word(slot))
-				if e > RootIno && e <= c.inodes && c.state[e]&manyNames != 0 && c.parent[e] == 0 && dots(slot) == 0 {
+				if e > RootIno && e <= c.inodes && c.state[e]&manyNames != 0 && c.parent[e] == 0 && leads(slot) {
 					c.parent[e] = uint16(ino)
 				}
 			}
 		}
 	}
+}
+
+// leads says whether the name in an entry is one by which a path can go down.
+func leads(slot []byte) bool {
+	lo, hi := nameWords(slot[2:])
+	return dots(lo, hi) == 0 && goodName(lo, hi)
 }
 
 // clear clears bit i.

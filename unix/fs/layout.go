@@ -312,21 +312,21 @@ func (n *Inode) Device() (major, minor int) {
 // blocks returns the number of blocks that the size covers, holes included.
 func (n *Inode) blocks() int { return (int(n.Size) + BlockSize - 1) / BlockSize }
 
-// Dirent is one entry of a directory.
+// Dirent is one entry of a directory. Its name is what the kernel compares, all 14
+// bytes without the NULs at the end: in a damaged directory, or one made to deceive, it
+// can be empty or hold slashes and NULs.
 type Dirent struct {
 	Ino  int
-	Name string // without the padding
+	Name string
 }
 
 // direntName returns the name of the 16-byte entry e without its padding.
 func direntName(e []byte) string {
-	name := e[2:DirentSize]
-	for i, c := range name {
-		if c == 0 {
-			return string(name[:i])
-		}
+	n := DirentSize
+	for n > 2 && e[n-1] == 0 {
+		n--
 	}
-	return string(name)
+	return string(e[2:n])
 }
 
 func putDirent(e []byte, ino int, name string) {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
+
+	"v7em/escape"
 )
 
 // Stat is an inode with its number.
@@ -24,7 +25,10 @@ type Attr struct {
 	MTime    time.Time
 }
 
-func fail(op, path string, err error) error { return fmt.Errorf("%s %s: %w", op, path, err) }
+// fail wraps err with what was to be done and to which path.
+func fail(op, path string, err error) error {
+	return fmt.Errorf("%s %s: %w", op, escape.Name(path), err)
+}
 
 // Lookup returns what path names.
 func (f *FS) Lookup(path string) (Stat, error) {
@@ -73,8 +77,12 @@ func (f *FS) Open(path string) (*File, error) {
 	if t := st.Type(); t != ModeRegular && t != ModeDir {
 		return nil, fail("open", path, ErrNotFile)
 	}
-	return &File{fs: f, ino: st.Ino, n: st.Inode}, nil
+	return f.OpenStat(st), nil
 }
+
+// OpenStat opens what Lookup or Walk has found, a regular file or directory, whatever
+// its name.
+func (f *FS) OpenStat(st Stat) *File { return &File{fs: f, ino: st.Ino, n: st.Inode} }
 
 // ReadFile returns a regular file's contents. A file much longer than the file
 // system, as only holes or damage make it, is ErrTooBig: read it with Open.
@@ -340,7 +348,7 @@ func (f *FS) Link(old, path string) error {
 		}
 	}
 	if err != nil {
-		return fail("link "+old+" to", path, err)
+		return fail("link "+escape.Name(old)+" to", path, err)
 	}
 	return nil
 }
@@ -493,7 +501,7 @@ func (f *FS) removeAll(p *place, above map[int]bool) error {
 			return err
 		}
 		if err := f.removeAll(&sub, above); err != nil {
-			return fmt.Errorf("%s: %w", sub.name, err)
+			return fmt.Errorf("%s: %w", escape.Name(sub.name), err)
 		}
 		// What went may have been a directory: its ".." was a link to this one.
 		if p.c, err = f.Inode(p.child); err != nil {
@@ -529,58 +537,4 @@ func (f *FS) Chown(path string, uid, gid int16) error {
 // Chtimes sets the times of last access and modification.
 func (f *FS) Chtimes(path string, atime, mtime time.Time) error {
 	return f.change("utime", path, func(n *Inode) { n.ATime, n.MTime = Stamp(atime), Stamp(mtime) })
-}
-
-// Walk calls fn for what path names and, below a directory, for everything in
-// it but "." and "..", a directory before its contents, in the order of the
-// entries. An error from fn ends the walk and is returned as it is. A directory
-// that comes up twice is an error, since the tree is damaged and may have no
-// end, and so is a name that no path can give: names that fn gets are safe to
-// use as names on the host, but for what its own system forbids.
-func (f *FS) Walk(path string, fn func(path string, st Stat) error) error {
-	st, err := f.Lookup(path)
-	if err != nil {
-		return err
-	}
-	return f.walkTree(path, st, 0, map[int]bool{}, fn)
-}
-
-func (f *FS) walkTree(path string, st Stat, depth int, seen map[int]bool, fn func(string, Stat) error) error {
-	if err := fn(path, st); err != nil || !st.IsDir() {
-		return err
-	}
-	if seen[st.Ino] || depth > maxDepth {
-		return fail("walk", path, fmt.Errorf("inode %d: %w", st.Ino, errDepth))
-	}
-	seen[st.Ino] = true
-	list, err := f.readDir(st.Ino, &st.Inode)
-	if err != nil {
-		return fail("read directory", path, err)
-	}
-	for _, e := range list {
-		if e.Name == "." || e.Name == ".." {
-			continue
-		}
-		sub := Join(path, e.Name)
-		if e.Name == "" || strings.Contains(e.Name, "/") {
-			return fail("look up", sub, fmt.Errorf("name %q: %w", e.Name, ErrDamaged))
-		}
-		n, err := f.used(e.Ino)
-		if err != nil {
-			return fail("look up", sub, err)
-		}
-		if err := f.walkTree(sub, Stat{e.Ino, n}, depth+1, seen, fn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Join returns the path of name in the directory dir. Unlike path.Join it
-// leaves dots to the file system.
-func Join(dir, name string) string {
-	if dir == "" || dir[len(dir)-1] == '/' {
-		return dir + name
-	}
-	return dir + "/" + name
 }

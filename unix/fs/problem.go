@@ -33,13 +33,17 @@ const (
 	TooTangled       Kind = "too-tangled-to-check" // blocks shared so often that the check stopped following them
 )
 
-// Kinds that are harmless: space lost, or files that no name leads to.
+// Kinds that are harmless: space lost, or files that no name leads to. What a directory
+// is like that cannot be reached from the root, and what it names, harms nobody: nothing
+// comes by it, and clearing it takes all of it away.
 const (
 	Missing        Kind = "missing"             // blocks that are neither used nor free
 	LinksHigh      Kind = "links-high"          // more links counted in the inode than there are entries
 	Unreferenced   Kind = "unreferenced"        // an inode with links counted and no entry
 	Orphan         Kind = "orphan"              // an inode in use with no links and no entry, as of a removed open file or a pipe
 	Unreachable    Kind = "unreachable"         // a directory that cannot be reached from the root
+	LostDamaged    Kind = "lost-damaged"        // such a directory with what would be harmful in another
+	LostLinks      Kind = "lost-links"          // fewer links counted than entries, but not fewer than those outside of such directories
 	SecondName     Kind = "second-name"         // a directory that two entries name
 	DuplicateName  Kind = "duplicate-name"      // the same name twice in a directory
 	BadName        Kind = "bad-name"            // a name that no path can give: empty, or with a slash or something after a NUL
@@ -62,7 +66,7 @@ const (
 // Severity returns how bad problems of kind k are.
 func (k Kind) Severity() Severity {
 	switch k {
-	case Missing, LinksHigh, Unreferenced, Orphan, Unreachable, SecondName, DuplicateName,
+	case Missing, LinksHigh, Unreferenced, Orphan, Unreachable, LostDamaged, LostLinks, SecondName, DuplicateName,
 		BadName, BadSize, PastSize, FreeInodeUsed, FreeInodeTwice, FreeCut:
 		return Harmless
 	}
@@ -74,17 +78,21 @@ func (k Kind) Severity() Severity {
 type Problem struct {
 	Kind     Kind     `json:"kind"`
 	Severity Severity `json:"severity"`
+	Of       Kind     `json:"of,omitempty"` // for LostDamaged, the kind that it would be in a directory that can be reached
 	Inode    int      `json:"inode,omitempty"`
 	Block    int      `json:"block,omitempty"`
 	Count    int      `json:"count,omitempty"`  // blocks from Block on, for Missing
 	Entry    int      `json:"entry,omitempty"`  // inode number in an entry of directory Inode
-	Path     string   `json:"path,omitempty"`   // of Inode, where a name is known
-	Detail   string   `json:"detail,omitempty"` // the rest in words
+	Path     string   `json:"path,omitempty"`   // of Inode, where a name is known, as escape.Name has it
+	Detail   string   `json:"detail,omitempty"` // the rest in words, fit for a terminal
 }
 
 // String returns the problem on one line.
 func (p Problem) String() string {
 	s := fmt.Sprintf("%-8s %s", p.Severity, p.Kind)
+	if p.Of != "" {
+		s += fmt.Sprintf(" (%s)", p.Of)
+	}
 	if p.Count > 1 {
 		s += fmt.Sprintf(" blocks %d-%d", p.Block, p.Block+p.Count-1)
 	} else if p.Block != 0 {
@@ -94,23 +102,12 @@ func (p Problem) String() string {
 		s += fmt.Sprintf(" inode %d", p.Inode)
 	}
 	if p.Path != "" {
-		s += fmt.Sprintf(" %s", quotePath(p.Path))
+		s += " " + p.Path
 	}
 	if p.Detail != "" {
 		s += ": " + p.Detail
 	}
 	return s
-}
-
-// quotePath returns path, quoted when it holds anything that could upset a
-// terminal or break the line.
-func quotePath(path string) string {
-	for _, c := range []byte(path) {
-		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return fmt.Sprintf("%q", path)
-		}
-	}
-	return path
 }
 
 // Report is what a check found.

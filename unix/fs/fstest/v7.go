@@ -105,7 +105,11 @@ func Predict(r *fs.Report) (*Icheck, *Dcheck) {
 	}
 	d := &Dcheck{Links: map[int][2]int{}}
 	for _, p := range r.Problems {
-		switch p.Kind {
+		k := p.Kind
+		if p.Of != "" { // dcheck does not ask whether a directory can be reached
+			k = p.Of
+		}
+		switch k {
 		case fs.BadAddress, fs.BadFreeAddress:
 			c.Bad = append(c.Bad, p.Block)
 		case fs.UsedTwice, fs.UsedAndFree, fs.FreeTwice, fs.FreeLoop:
@@ -124,7 +128,7 @@ func Predict(r *fs.Report) (*Icheck, *Dcheck) {
 			d.Bad = append(d.Bad, p.Inode)
 		case fs.EntryUnallocated:
 			d.Links[p.Entry] = [2]int{}
-		case fs.LinksLow, fs.LinksHigh, fs.Unreferenced, fs.Orphan:
+		case fs.LinksLow, fs.LostLinks, fs.LinksHigh, fs.Unreferenced, fs.Orphan:
 			d.Links[p.Inode] = [2]int{}
 		}
 	}
