@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"v7em/internal/hostfile"
@@ -62,9 +64,85 @@ func (e *ChecksumError) Error() string {
 	return s
 }
 
-// ErrNoDistribution is wrapped when no mirror has given the distribution, as without a
-// network.
+// ErrNoDistribution is what every *NoDistributionError is.
 var ErrNoDistribution = errors.New("cannot download the V7 distribution")
+
+// NoDistributionError says that no mirror has given the distribution, as without a
+// network.
+type NoDistributionError struct {
+	Tried []Attempt // in this order
+}
+
+// Attempt is a download that failed.
+type Attempt struct {
+	Mirror string // the root of the archive that was tried, an address
+	Err    error
+}
+
+func (e *NoDistributionError) Error() string {
+	return fmt.Sprintf("%v: %s; get %s by other means", ErrNoDistribution, e.Why(), distPath)
+}
+
+// Is makes errors.Is find ErrNoDistribution.
+func (e *NoDistributionError) Is(target error) bool { return target == ErrNoDistribution }
+
+// Unwrap returns why each mirror has failed.
+func (e *NoDistributionError) Unwrap() []error {
+	list := make([]error, len(e.Tried))
+	for i, a := range e.Tried {
+		list[i] = a.Err
+	}
+	return list
+}
+
+// Why names the hosts that were tried, and says in a few words what each attempt
+// failed of: "www.tuhs.org, minnie.tuhs.org: no such host; ftp.okass.net: 404 Not Found".
+func (e *NoDistributionError) Why() string {
+	var parts []string
+	for i := 0; i < len(e.Tried); {
+		cause := e.Tried[i].cause()
+		var hosts []string
+		for ; i < len(e.Tried) && e.Tried[i].cause() == cause; i++ {
+			hosts = append(hosts, e.Tried[i].host())
+		}
+		parts = append(parts, strings.Join(hosts, ", ")+": "+cause)
+	}
+	if parts == nil {
+		return "there is no mirror"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// host returns the name of the host that was asked.
+func (a *Attempt) host() string {
+	if u, err := url.Parse(a.Mirror); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return a.Mirror
+}
+
+// cause returns in a few words what the attempt failed of.
+func (a *Attempt) cause() string {
+	if d := new(net.DNSError); errors.As(a.Err, &d) {
+		return d.Err
+	}
+	if s := new(statusError); errors.As(a.Err, s) {
+		return string(*s)
+	}
+	if address := new(url.Error); errors.As(a.Err, &address) {
+		cause := address.Err
+		for next := cause; next != nil; next = errors.Unwrap(next) {
+			cause = next
+		}
+		return cause.Error()
+	}
+	return a.Err.Error()
+}
+
+// statusError is what a mirror has answered instead of the file.
+type statusError string
+
+func (e statusError) Error() string { return string(e) }
 
 // Finder finds the distribution: a file that the user named, or the one in the
 // cache, which is downloaded when it is missing.
@@ -90,7 +168,7 @@ func (f *Finder) Find(ctx context.Context) (string, error) {
 	if err := hostfile.MkdirAll(f.Cache, 0o777); err != nil {
 		return "", err
 	}
-	var last error
+	failed := &NoDistributionError{}
 	for _, m := range f.Mirrors {
 		err := f.fetch(ctx, m, cached)
 		if err == nil {
@@ -102,9 +180,9 @@ func (f *Finder) Find(ctx context.Context) (string, error) {
 		if hostErr := new(os.PathError); errors.As(err, &hostErr) {
 			return "", err // this host's disk, no mirror's fault
 		}
-		last = err
+		failed.Tried = append(failed.Tried, Attempt{m, err})
 	}
-	return "", fmt.Errorf("%w (%w): get %s by other means and name it with --dist FILE or $V7EM_DIST", ErrNoDistribution, last, distPath)
+	return "", failed
 }
 
 // verify checks length and checksum of a file.
@@ -162,7 +240,7 @@ func (f *Finder) fetch(ctx context.Context, root, dst string) (err error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", addr, resp.Status)
+		return fmt.Errorf("%s: %w", addr, statusError(resp.Status))
 	}
 
 	tmp, err := hostfile.Create(dst, hostfile.Options{Whole: true})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -95,7 +96,7 @@ func TestFindFailures(t *testing.T) {
 		url  string
 		want string
 	}{
-		{"404", notFound.URL, "404"},
+		{"404", notFound.URL, "404 Not Found"},
 		{"no network", gone.URL, "refused"},
 		{"truncated", cut.URL, "after 5000 bytes"},
 		{"short", archive(t, []byte("hello")).URL, "5 bytes"},
@@ -110,7 +111,7 @@ func TestFindFailures(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want one with %q", err, tt.want)
 			}
-			if !strings.Contains(err.Error(), "--dist") || strings.Contains(err.Error(), "\n") {
+			if !strings.Contains(err.Error(), "by other means") || strings.Contains(err.Error(), "\n") {
 				t.Errorf("not one line that says what to do: %q", err)
 			}
 			empty(t, cache)
@@ -184,4 +185,36 @@ func TestFindDownloads(t *testing.T) {
 	if err := verify(path); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestNoDistribution: the error names each host that was asked, once, and what came of it.
+func TestNoDistribution(t *testing.T) {
+	notFound := httptest.NewServer(http.NotFoundHandler())
+	defer notFound.Close()
+	f := &Finder{Cache: t.TempDir(), Mirrors: []string{"http://a.invalid/Archive/", "http://b.invalid/", notFound.URL}}
+	f.Client = &http.Client{Transport: refusing{http.DefaultTransport}}
+	_, err := f.Find(t.Context())
+	var e *NoDistributionError
+	if !errors.As(err, &e) || !errors.Is(err, ErrNoDistribution) {
+		t.Fatal(err)
+	}
+	if want := "a.invalid, b.invalid: no such host; " + strings.TrimPrefix(notFound.URL, "http://") + ": 404 Not Found"; e.Why() != want {
+		t.Errorf("%q, want %q", e.Why(), want)
+	}
+	if len(e.Tried) != 3 {
+		t.Errorf("tried %v", e.Tried)
+	}
+	if e := (&NoDistributionError{}); e.Why() != "there is no mirror" {
+		t.Errorf("without mirrors: %q", e.Why())
+	}
+}
+
+// refusing knows no host whose name ends in .invalid.
+type refusing struct{ http.RoundTripper }
+
+func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Host, ".invalid") {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: req.URL.Host, IsNotFound: true}}
+	}
+	return r.RoundTripper.RoundTrip(req)
 }

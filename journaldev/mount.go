@@ -13,6 +13,12 @@ import (
 	"v7em/internal/hostfile"
 )
 
+// Check says whether OpenVolume would take the options.
+func (o VolumeOptions) Check() error {
+	_, err := o.withDefaults()
+	return err
+}
+
 // withDefaults fills in what is not set.
 func (o VolumeOptions) withDefaults() (VolumeOptions, error) {
 	if o.Data == "" {

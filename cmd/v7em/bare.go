@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"v7em/asm"
 	"v7em/images"
+	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/mmu"
 	"v7em/unix/aout"
@@ -22,19 +25,31 @@ import (
 func bareCommand() *cobra.Command {
 	var o bareOptions
 	cmd := &cobra.Command{
-		Use:   "bare FILE",
+		Use:   "bare [FILE]",
 		Short: "Run a program on a bare machine until it halts",
 		Long: `Bare loads an absolute-loader tape (.lda) or a V7 a.out (0407 or 0410) into a
 machine without disks, runs it in kernel mode with memory management off until
 it halts, and prints one line with the registers in octal. What the program
 prints on the console comes before it, or goes to standard error with --json.
+v7em asm makes such programs.
+
+Packs are put into drives with --attach. What the program writes goes straight
+to their images: no journal stands between, but one that is beside an image is
+brought home first. Without a FILE the machine boots from rk0, or else from rp0.
+
+On a terminal, without --max, what is typed is the console's input, ^C too; ^E
+ends the run. Elsewhere the console gets what is in --input FILE, or nothing.
 
 The exit status is 0 after a HALT and 1 otherwise.`,
-		Example: `  v7em bare hello.lda
+		Example: `  v7em asm hello.s; v7em bare hello.lda
   v7em bare --model 45 --memory 64K --max 1000000 test.lda
-  v7em bare --json --dump 1000:10 a.out`,
-		Args: argCount(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+  v7em bare --json --dump 1000:10 a.out
+  echo 6 7 | v7em bare --input - sum.lda
+  v7em bare --attach rk0=xxdp.rk05 --switches 400`,
+		Args: argCount(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd, strings.Join(args, ""))
+		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.model, "model", 70, "the PDP-11: 70 or 45")
@@ -43,6 +58,9 @@ The exit status is 0 after a HALT and 1 otherwise.`,
 	f.BoolVar(&o.noFPP, "nofpp", false, "without the floating-point processor")
 	f.Uint64Var(&o.max, "max", 0, "give up after this many instructions, or as long a time in WAIT; 0: never")
 	f.BoolVar(&o.json, "json", false, "print all of the machine's state as JSON")
+	f.StringVar(&o.input, "input", "", "what the console gets as input: a `file`, or - for standard input")
+	f.StringVar(&o.switches, "switches", "0", "the console's switch register, octal")
+	f.StringArrayVar(&o.attach, "attach", nil, "put a pack into a drive: `DRIVE=FILE`, such as rk0=a.rk05 (may be repeated)")
 	f.StringArrayVar(&o.dump, "dump", nil, "print N words of physical memory from an address on: `A:N`, octal (may be repeated)")
 	return cmd
 }
@@ -55,6 +73,9 @@ type bareOptions struct {
 	max    uint64
 	json   bool
 	dump   []string
+
+	input, switches string
+	attach          []string
 }
 
 // memoryRange is a value of --dump.
@@ -113,7 +134,141 @@ func (o *bareOptions) run(cmd *cobra.Command, file string) error {
 		}
 		dump = append(dump, r)
 	}
-	data, err := os.ReadFile(file)
+	switches, err := octal(o.switches)
+	if err != nil || switches > 0o177777 {
+		return usagef("--switches %q: must be an octal number up to 177777", o.switches)
+	}
+	m.CPU.Switches = uint16(switches)
+	input, err := o.readInput(cmd.InOrStdin())
+	if err != nil {
+		return err
+	}
+	packs, err := o.attachPacks(m)
+	defer func() {
+		for _, p := range packs {
+			p.Close() // an error in what follows is told first
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := o.load(m, file); err != nil {
+		return err
+	}
+
+	out := cmd.OutOrStdout()
+	console := &printer{w: out}
+	if o.json {
+		console.w = cmd.ErrOrStderr()
+	}
+	m.Console.SetTerminal(console)
+	m.Console.Type(input...)
+	var why string
+	if keys, ok := o.terminal(cmd, console.w); ok {
+		why, err = attended(cmd.Context(), m, console, keys)
+	} else {
+		why = o.runToEnd(cmd.Context(), m)
+	}
+	console.endLine()
+	for len(packs) > 0 {
+		p := packs[0]
+		packs = packs[1:]
+		err = errors.Join(err, p.Err(), p.Close())
+	}
+	s := newBareState(m, why)
+	for _, r := range dump {
+		s.Dump = append(s.Dump, dumped{Address: oct(uint32(r.addr), 8), Words: octals(m.MMU.Mem[r.addr/2 : r.addr/2+r.words]...)})
+	}
+	var perr error
+	if o.json {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		perr = e.Encode(s)
+	} else {
+		perr = s.print(out)
+	}
+	if err := errors.Join(err, perr); err != nil {
+		return err
+	}
+	switch why {
+	case stopHalt, stopKeys:
+		return nil
+	case stopMax:
+		return fmt.Errorf("no HALT within %d instructions (--max)", o.max)
+	case stopWait:
+		return errors.New("the program waits and no device will ever interrupt it")
+	}
+	return cmd.Context().Err()
+}
+
+// maxInput bounds --input.
+const maxInput = 1 << 20
+
+// readInput returns what the console is to get.
+func (o *bareOptions) readInput(stdin io.Reader) ([]byte, error) {
+	if o.input == "" {
+		return nil, nil
+	}
+	if o.input != "-" {
+		return readAtMost(o.input, maxInput)
+	}
+	data, err := io.ReadAll(io.LimitReader(stdin, maxInput+1))
+	if err == nil && len(data) > maxInput {
+		err = fmt.Errorf("more than %d bytes", maxInput)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return data, nil
+}
+
+// attachPacks puts the packs of --attach into the drives. Those that are open are
+// returned also with an error.
+func (o *bareOptions) attachPacks(m *machine.Machine) (packs []images.Pack, err error) {
+	seen := map[string]bool{}
+	for _, a := range o.attach {
+		name, path, ok := strings.Cut(a, "=")
+		if !ok || path == "" {
+			return packs, usagef("--attach %q: want DRIVE=FILE, such as rk0=a.rk05", a)
+		}
+		d, err := parseDrive(name)
+		if err != nil {
+			return packs, usagef("--attach %q: %w", a, err)
+		}
+		if seen[name] {
+			return packs, usagef("--attach %q: %s has a pack already", a, name)
+		}
+		seen[name] = true
+		kind := journaldev.RK05
+		if d.rp {
+			kind = journaldev.RP03
+		}
+		p, err := images.Keep{Journal: images.JournalOff}.Open(path, kind, name)
+		if err != nil {
+			return packs, err
+		}
+		packs = append(packs, p)
+		if err := insert(m, name, p); err != nil {
+			return packs, err
+		}
+	}
+	return packs, nil
+}
+
+// load puts the program into the machine and starts it, or boots it when there is none.
+func (o *bareOptions) load(m *machine.Machine, file string) error {
+	if file == "" {
+		if o.start != "" {
+			return usagef("--start is for a program: without one the machine boots from a pack")
+		}
+		for _, name := range []string{"rk", "rp"} {
+			if m.RK.Disk(0) != nil && name == "rk" || m.RP.Disk(0) != nil && name == "rp" {
+				return m.Boot(name, 0)
+			}
+		}
+		return usagef("name a program, or a pack to boot from: --attach rk0=FILE")
+	}
+	data, err := readAtMost(file, maxProgram)
 	if err != nil {
 		return err
 	}
@@ -131,40 +286,67 @@ func (o *bareOptions) run(cmd *cobra.Command, file string) error {
 	if !known {
 		return usagef("%s has no start address: give one with --start", file)
 	}
-
-	out := cmd.OutOrStdout()
-	console := &printer{w: out}
-	if o.json {
-		console.w = cmd.ErrOrStderr()
-	}
-	m.Console.SetTerminal(console)
 	m.CPU.Start(start)
-	why := o.runToEnd(cmd.Context(), m)
-	console.endLine()
-	s := newBareState(m, why)
-	for _, r := range dump {
-		s.Dump = append(s.Dump, dumped{Address: oct(uint32(r.addr), 8), Words: octals(m.MMU.Mem[r.addr/2 : r.addr/2+r.words]...)})
-	}
-	if o.json {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		err = e.Encode(s)
-	} else {
-		err = s.print(out)
-	}
-	if err != nil {
-		return err
-	}
-	switch why {
-	case stopHalt:
-		return nil
-	case stopMax:
-		return fmt.Errorf("no HALT within %d instructions (--max)", o.max)
-	case stopWait:
-		return errors.New("the program waits and no device will ever interrupt it")
-	}
-	return cmd.Context().Err()
+	return nil
 }
+
+// terminal returns the terminal whose keys are the console's input, if there is one.
+func (o *bareOptions) terminal(cmd *cobra.Command, out any) (*os.File, bool) {
+	if o.input != "" || o.max > 0 || !isTerminal(cmd.InOrStdin()) || !isTerminal(out) {
+		return nil, false
+	}
+	return cmd.InOrStdin().(*os.File), true
+}
+
+// keyEnd ends a run on a terminal: ^E.
+const keyEnd = 5
+
+// attended runs the machine in the host's time, with a terminal for its console, until
+// it halts or the user has enough of it.
+func attended(ctx context.Context, m *machine.Machine, p *printer, keys *os.File) (string, error) {
+	old, err := term.MakeRaw(int(keys.Fd()))
+	if err != nil {
+		return stopInterrupted, fmt.Errorf("the terminal: %w", err)
+	}
+	p.raw = true
+	defer func() {
+		p.raw = false
+		_ = term.Restore(int(keys.Fd()), old) // one that is gone need not be restored
+	}()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req := make(chan func(*machine.Machine))
+	go func() {
+		var buf [256]byte
+		for {
+			n, err := keys.Read(buf[:])
+			typed := bytes.Clone(buf[:n])
+			if i := bytes.IndexByte(typed, keyEnd); i >= 0 {
+				cancel(errKeys)
+				return
+			}
+			if err != nil {
+				cancel(err)
+				return
+			}
+			select {
+			case req <- func(m *machine.Machine) { m.Console.Type(typed...) }:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	stop, _ := m.RunPaced(ctx, machine.SystemClock(), req)
+	switch {
+	case stop == machine.StopHalt:
+		return stopHalt, nil
+	case errors.Is(context.Cause(ctx), errKeys):
+		return stopKeys, nil
+	}
+	return stopInterrupted, nil
+}
+
+var errKeys = errors.New("ended by ^E")
 
 // How a bare program ended: the first word of its line.
 const (
@@ -172,6 +354,7 @@ const (
 	stopMax         = "MAX"
 	stopWait        = "WAIT"
 	stopInterrupted = "INTERRUPTED"
+	stopKeys        = "ENDED" // by ^E
 )
 
 // runToEnd runs the machine until it halts, or must stop for another reason.
@@ -239,6 +422,7 @@ func load(m *machine.Machine, data []byte) (start uint16, known bool, err error)
 type printer struct {
 	w    io.Writer
 	last byte
+	raw  bool // the terminal does not return the carriage by itself
 }
 
 func (p *printer) Put(c byte) {
@@ -246,6 +430,9 @@ func (p *printer) Put(c byte) {
 		return
 	}
 	p.last = c
+	if c == '\n' && p.raw {
+		_, _ = p.w.Write([]byte{'\r'})
+	}
 	// Nothing can be done about an error here; the state that follows tells it.
 	_, _ = p.w.Write([]byte{c})
 }
@@ -253,7 +440,7 @@ func (p *printer) Put(c byte) {
 // endLine makes what follows start on a line of its own.
 func (p *printer) endLine() {
 	if p.last != 0 && p.last != '\n' {
-		fmt.Fprintln(p.w)
+		p.Put('\n')
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"v7em/asm"
+	"v7em/journaldev"
 	"v7em/unix/aout"
 )
 
@@ -36,6 +38,10 @@ func TestBare(t *testing.T) {
 	loop := tape(t, "br .\n")
 	wait := tape(t, "1: wait; br 1b\n")
 	print := tape(t, "movb $'h, *$177566; 1: tstb *$177564; bpl 1b; movb $'i, *$177566; 1: tstb *$177564; bpl 1b; halt\n")
+	echo := tape(t, `1: tstb *$177560; bpl 1b; mov *$177562, r0; mov r0, *$177566
+2: tstb *$177564; bpl 2b; cmp r0, $'.; bne 1b; halt
+`)
+	pack := write(t, "a.rk05", make([]byte, journaldev.RK05.Bytes()))
 	plain, err := (&aout.File{Header: aout.Header{Magic: aout.Plain, Entry: 4}, Text: words(0, 0, 0o013700, 12, 0), Data: words(0, 0o1234)}).Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +65,12 @@ func TestBare(t *testing.T) {
 		{"console", []string{print}, "hi\nHALT PC=001032 R0=", "", 0},
 		{"0407", []string{write(t, "a.out", plain)}, "HALT PC=000012 R0=001234 ", "", 0},
 		{"0410", []string{write(t, "a.out", shared)}, "HALT PC=000006 R0=004321 ", "", 0},
+		{"input", []string{echo, "--input", write(t, "in", []byte("ab."))}, "ab.\nHALT PC=", "", 0},
+		{"no input", []string{echo, "--max", "1000"}, "MAX PC=", "no HALT", 1},
+		{"switches", []string{tape(t, "mov *$177570, r0; halt\n"), "--switches", "123456"}, "R0=123456", "", 0},
+		{"no pack", []string{"--attach", "rk0=/no/such.rk05"}, "", "no such file", 1},
+		{"two packs in a drive", []string{"--attach", "rk0=" + pack, "--attach", "rk0=" + pack}, "", "rk0 has a pack already", 2},
+		{"one pack in two drives", []string{"--attach", "rk0=" + pack, "--attach", "rk1=" + pack}, "", "in use", 1},
 		{"dump", []string{sum, "--dump", "1000:2", "--dump", "0:11"}, "PSW=000000\n00001000: 012701 000012\n00000000: 000000 000000 000000 000000 000000 000000 000000 000000\n00000020: 000000\n", "", 0},
 		{"no file", []string{"/no/such.lda"}, "", "no such file", 1},
 		{"not a program", []string{write(t, "x", []byte("hello, world"))}, "", "absolute-loader tape: no block at byte 0", 1},
@@ -161,5 +173,28 @@ one:	40200; 0; 0; 1
 	stdout, _, _ := v7em("", "bare", "--json", "--nofpp", tape(t, "halt\n"))
 	if strings.Contains(stdout, `"fp"`) {
 		t.Error("a machine without floating point shows its registers")
+	}
+}
+
+// TestBareAttach boots a pack whose block 0 writes a block, waits until the controller is
+// ready, and halts: the block is in the image. The words are the machine code itself.
+func TestBareAttach(t *testing.T) {
+	boot := words(0o000240, 0o012737, 0o123456, 0o001000, 0o012701, 0o177412, 0o012711, 0o000204,
+		0o012741, 0o001000, 0o012741, 0o177400, 0o012741, 0o000003, 0o105711, 0o100376, 0)
+	image := make([]byte, journaldev.RK05.Bytes())
+	copy(image, boot)
+	pack := write(t, "a.rk05", image)
+	stdout, stderr, status := v7em("", "bare", "--attach", "rk0="+pack)
+	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "HALT PC=000042 ") {
+		t.Fatalf("%q, %q, status %d", stdout, stderr, status)
+	}
+	// RKDA 0204 is cylinder 4, surface 0, sector 4: block 4*24+4.
+	copy(image[(4*24+4)*512:], words(0o123456))
+	if got, err := os.ReadFile(pack); err != nil || !bytes.Equal(got[:101*512], image[:101*512]) {
+		t.Errorf("the pack has something else (%v)", err)
+	}
+	other := write(t, "rp.rp03", make([]byte, journaldev.RP03.Bytes()))
+	if stdout, _, status := v7em("", "bare", "--attach", "rp0="+other, "--max", "1000"); status != 0 || !strings.HasPrefix(stdout, "HALT PC=000002 ") {
+		t.Errorf("an RP03 with nothing on it: %q, status %d", stdout, status)
 	}
 }

@@ -40,7 +40,7 @@ disk of the host.`,
   v7em bench --simh pdp11 --json >times.json
   v7em bench --disk --runs 7
   v7em bench --guest mini`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
 			case runs < 1:

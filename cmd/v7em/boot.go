@@ -49,7 +49,7 @@ by the daylight saving rules of its day, which ended in 2006.`,
   v7em boot --screen --fragile
   v7em boot --fragile --journal off
   v7em boot --dir ~/v7 --save state; v7em boot --dir ~/v7 --restore state`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.setKeys = cmd.Flags().Changed("plain-keys")
 			return o.run(cmd)
@@ -79,16 +79,16 @@ type bootOptions struct {
 }
 
 func (o *bootOptions) run(cmd *cobra.Command) (err error) {
+	if o.restore != "" && (o.model != 0 || o.memory != "" || o.single || o.kernel != "") {
+		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do not apply")
+	}
+	if err := errors.Join(o.machineFlags.check(), o.keepFlags.check(), o.guestFlags.check()); err != nil {
+		return err
+	}
 	if !isTerminal(cmd.InOrStdin()) || !isTerminal(cmd.OutOrStdout()) {
 		return errors.New("booting needs a terminal on standard input and output; v7em run does without")
 	}
 	in, out := cmd.InOrStdin().(*os.File), cmd.OutOrStdout().(*os.File)
-	if o.restore != "" && (o.model != 0 || o.memory != "" || o.single || o.kernel != "") {
-		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do not apply")
-	}
-	if err := errors.Join(o.keepFlags.check(), o.guestFlags.check()); err != nil {
-		return err
-	}
 	ctx := cmd.Context()
 	s, err := o.open(ctx, cmd.ErrOrStderr())
 	if err != nil {

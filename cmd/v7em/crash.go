@@ -75,7 +75,7 @@ The status is 1 if a journaled disk came to harm, or lost what it had promised.`
   v7em crash --workload mixed --points all --html report.html
   v7em crash --workload script.sh --modes plain,journal --model prefix
   v7em crash --workload mkdir --point plain.prefix.27.0 --out cut`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := o.campaign()
 			if err != nil {

@@ -25,7 +25,7 @@ func TestCrashUsage(t *testing.T) {
 		args string
 		want string
 	}{
-		{"here", `unknown command "here"`},
+		{"here", `v7em crash takes no argument, and has "here"`},
 		{"--guest v6", "want v7 or mini"},
 		{"--workload nothing", `no workload "nothing"`},
 		{"--workload ./nothing.sh", "nothing.sh"},

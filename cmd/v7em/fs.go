@@ -57,7 +57,7 @@ begins. The file system itself says where it ends.`,
 		Example: `  v7em fs ls -l rk0.rk05 /etc
   v7em fs put rk0.rk05 hello.c /tmp
   v7em fs check rk0.rk05`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().IntVar(&r.offset, "offset", 0, "block of the image at which the file system begins")
@@ -388,17 +388,6 @@ func (a *attrFlags) add(f *pflag.FlagSet, mode uint16) {
 
 func (a *attrFlags) attr() v7fs.Attr {
 	return v7fs.Attr{Perm: a.mode.value, UID: a.uid, GID: a.gid}
-}
-
-// argCount checks the number of arguments; high -1 is any number. The error says how
-// the command is used.
-func argCount(low, high int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < low || high >= 0 && len(args) > high {
-			return usagef("usage: %s", cmd.UseLine())
-		}
-		return nil
-	}
 }
 
 // number reads an argument that must be a number from lo to hi.

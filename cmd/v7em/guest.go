@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"time"
 
@@ -62,19 +61,10 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 	return small, true, nil
 }
 
-// why tells in a few words what a download failed of, if it was the network.
+// why tells in a few words what a download failed of.
 func why(err error) string {
-	address := new(url.Error)
-	if !errors.As(err, &address) {
-		return ""
+	if e := new(images.NoDistributionError); errors.As(err, &e) {
+		return " (" + e.Why() + ")"
 	}
-	cause := address.Err
-	for next := cause; next != nil; next = errors.Unwrap(next) {
-		cause = next
-	}
-	host := address.URL
-	if u, err := url.Parse(host); err == nil {
-		host = u.Host
-	}
-	return fmt.Sprintf(" (%s: %v)", host, cause)
+	return ""
 }

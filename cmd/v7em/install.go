@@ -34,7 +34,7 @@ need be.`,
 		Example: `  v7em install
   v7em install --dir ~/v7 --dist ~/Downloads/v7.tar.gz
   v7em install --force        # make the packs anew; what they hold is lost`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := flags.machineDir()
 			if err != nil {
@@ -68,6 +68,9 @@ func install(ctx context.Context, dir, dist string, force bool, w io.Writer) err
 		Dir: dir, Finder: f, Force: force, Progress: bar.show, Now: time.Now(),
 	})
 	bar.done()
+	if errors.Is(err, images.ErrNoDistribution) {
+		return fmt.Errorf("%w and name it with --dist FILE or $V7EM_DIST", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ first.`,
 		Example: `  v7em journal status rk0.rk05
   v7em journal dump -r rk0.rk05
   v7em journal recover rk0.rk05`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(journalStatusCommand(), journalDumpCommand(), journalRecoverCommand(), journalOffCommand())

@@ -53,8 +53,8 @@ func (f *keepFlags) check() error {
 	if f.interval <= 0 {
 		return usagef("--commit-interval %v: must be positive", f.interval)
 	}
-	if f.keep.JournalSize < 0 {
-		return usagef("--journal-size %d: must not be negative", f.keep.JournalSize)
+	if err := (journaldev.VolumeOptions{JournalSize: f.keep.JournalSize}).Check(); err != nil {
+		return usagef("--journal-size: %w", err)
 	}
 	return nil
 }

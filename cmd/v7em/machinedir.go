@@ -36,6 +36,21 @@ func (f *machineFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.disk, "disk", "", "boot from the RK05 packs (rk) or the RP03 pack (rp) (default: v7em.conf, or rk)")
 }
 
+// check checks what can be told without the machine's configuration.
+func (f *machineFlags) check() error {
+	switch {
+	case f.model != 0 && f.model != int(machine.PDP1145) && f.model != int(machine.PDP1170):
+		return usagef("--model %d: must be 70 or 45", f.model)
+	case f.disk != "" && f.disk != images.RK().Name && f.disk != images.RP().Name:
+		return usagef("--disk %q: must be rk or rp", f.disk)
+	case f.memory != "":
+		if _, err := images.ParseMemory(f.memory); err != nil {
+			return usagef("--memory: %w", err)
+		}
+	}
+	return nil
+}
+
 // machineDir returns the machine's directory.
 func (f *machineFlags) machineDir() (string, error) {
 	if f.dir != "" {

@@ -98,13 +98,20 @@ func rootCommand() *cobra.Command {
 		"terminal; the first time it makes the disks from the V7 distribution.\n\n" + root.Long
 	// Flags are explained in as many columns as the rest.
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.Version = thisBuild().String()
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SilenceUsage = true
 	root.SilenceErrors = true
-	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), crashCommand(), fsCommand(), journalCommand())
+	root.AddCommand(bootCommand(), runCommand(), installCommand(), bareCommand(), benchCommand(), crashCommand(), fsCommand(), journalCommand(), asmCommand(), disasmCommand(), versionCommand())
 	withAdvice(root)
 	for _, cmd := range append(root.Commands(), root) {
 		if cmd.Name() != "crash" { // its --model is another
 			completeMachine(cmd)
+		}
+		if f := cmd.Flags().Lookup("dir"); f != nil {
+			if err := cmd.MarkFlagDirname("dir"); err != nil {
+				panic(err) // a flag that is not there
+			}
 		}
 	}
 	return root

@@ -96,7 +96,7 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(o.keepFlags.check(), o.guestFlags.check()); err != nil {
+	if err := errors.Join(o.machineFlags.check(), o.keepFlags.check(), o.guestFlags.check()); err != nil {
 		return err
 	}
 	if o.timeout < 0 {
