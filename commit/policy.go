@@ -30,8 +30,8 @@ const (
 	// busyWrites is how many block writes of the guest make a commit due
 	// before its time.
 	busyWrites = 512
-	// tries is how often a clone may fail to settle, before a commit that
-	// somebody waits for is made without regard to brackets.
+	// tries is how often a clone may fail to settle for a commit that somebody
+	// waits for.
 	tries = 5
 	// maxPause is the longest time, in intervals, between two tries.
 	maxPause = 9
@@ -69,7 +69,7 @@ type Stats struct {
 	Prefixes  int `json:"prefixes"`  // of a guest that is not known
 	Unsettled int `json:"unsettled"` // did not settle in time; tried again
 	Unknown   int `json:"unknown"`   // V7 was not up
-	Cut       int `json:"cut"`       // commit points inside a bracket that did not end
+	Cut       int `json:"cut"`       // commit points inside a bracket that did not end; see Point.Cut
 	Syncs     int `json:"syncs"`     // of the guest, that waited for their commit
 	Given     int `json:"given_up"`  // syncs that returned without one
 
@@ -80,6 +80,9 @@ type Stats struct {
 	Instructions []uint64        `json:"-"`
 
 	LastErr error `json:"-"` // of the newest clone that came to nothing
+
+	// Stuck are the processes whose brackets did not end at the newest point.
+	Stuck []kernel.Process `json:"-"`
 }
 
 // Committer takes commit points of a running machine and commits them to its
@@ -326,13 +329,13 @@ func (c *Committer) end(p *Point, took time.Duration, err error, w *waiter) {
 		c.stats.Settled++
 		c.stats.SettleTimes = keep(c.stats.SettleTimes, took)
 		c.stats.Instructions = keep(c.stats.Instructions, p.Instructions)
-		if c.settler.Unbracketed {
+		c.stats.Stuck = p.Cut
+		if len(p.Cut) > 0 {
 			c.stats.Cut++
 		}
 	case err == nil:
 		c.stats.Prefixes++
 	}
-	c.settler.Unbracketed = false
 	c.err = err
 	c.failures++
 	if err == nil {
@@ -350,7 +353,6 @@ func (c *Committer) end(p *Point, took time.Duration, err error, w *waiter) {
 		c.stats.Syncs++
 	case unsettled && w.tries <= tries:
 		w.asked = false
-		c.settler.Unbracketed = w.tries == tries
 	default:
 		w.done = true
 		c.stats.Given++
@@ -400,17 +402,11 @@ func same(a, b *block.Store) bool {
 }
 
 // Commit makes durable what the guest has done so far, and waits for that. The
-// machine must not run meanwhile: a bracket that does not end in the clone will not
-// end at all, and is cut.
+// machine must not run meanwhile.
 func (c *Committer) Commit(reason string) error {
 	c.wait()
 	c.start(reason, nil)
 	c.wait()
-	if errors.As(c.outcome(), new(*UnsettledError)) {
-		c.settler.Unbracketed = true
-		c.start(reason, nil)
-		c.wait()
-	}
 	return c.outcome()
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,11 +119,6 @@ func both(t *testing.T, test func(t *testing.T, o guest.Options)) {
 	for _, system := range []string{guest.V7, guest.Mini} {
 		t.Run(system, func(t *testing.T) { test(t, guest.Options{Guest: system}) })
 	}
-}
-
-// stuck is a program that makes a file and never ends.
-func stuck(t *testing.T) string {
-	return guest.Program(t, "main: sys creat; begun; 666\n br .\n .data\nbegun: </tmp/begun\\0>\n")
 }
 
 func TestSyncWaits(t *testing.T) {
@@ -273,46 +267,6 @@ func TestGuestIsNotTouched(t *testing.T) {
 			for n := range x.Diff(y) {
 				t.Errorf("rk%d: block %d differs", unit, n)
 			}
-		}
-	})
-}
-
-// TestStuckBracket has a mkdir that never ends: commits wait for it, but sync and
-// power off do not for ever.
-func TestStuckBracket(t *testing.T) {
-	both(t, func(t *testing.T, o guest.Options) {
-		o.Files = map[string]string{"/mkdir": stuck(t)}
-		g := guest.Boot(t, o)
-		j := journaled(t, g)
-		s := NewSettler()
-		s.Limit = 300_000
-		c := NewCommitter(g.M, j.volumes, Options{SyncWaits: true, Clock: j.clock.Now, Settler: s})
-		defer c.Close()
-		g.Run("/mkdir & sleep 2")
-		for range 30 {
-			j.clock.add(DefaultInterval)
-			g.Wait(guest.Second / 10)
-			c.wait()
-		}
-		before := c.Stats()
-		if before.Unsettled < 3 || before.Unsettled > 10 || !strings.Contains(before.LastErr.Error(), "mkdir") {
-			t.Errorf("%d tries in 30 intervals: %v", before.Unsettled, before.LastErr)
-		}
-		g.Run("echo x >/tmp/y; sync")
-		if !j.has(7, "/y") {
-			t.Error("sync has returned, and it is lost")
-		}
-		after := c.Stats()
-		if after.Syncs != 1 || after.Cut != 1 || after.Given != 0 || after.Unsettled != before.Unsettled+tries {
-			t.Errorf("%+v", after)
-		}
-		g.Run("echo x >/tmp/z")
-		if err := c.Commit("power off"); err != nil || !j.has(7, "/z") {
-			t.Errorf("%v, or lost", err)
-		}
-		g.Run("kill -9 $!; echo x >/tmp/q; sync")
-		if got := c.Stats(); got.Cut != 2 || !j.has(7, "/q") {
-			t.Errorf("%+v", got)
 		}
 	})
 }

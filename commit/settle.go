@@ -14,6 +14,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -34,8 +35,15 @@ var Programs = []string{"mkdir", "rmdir", "mv"}
 // than 100,000 half of the time.
 const DefaultLimit = 2_000_000
 
-// timeLimit bounds the virtual time of a clone whose processor does nothing.
-const timeLimit = 1000e9
+const (
+	// shortLimit is how many instructions brackets that did not end before are given.
+	shortLimit = 150_000
+
+	// timeLimit and shortTime bound the virtual time, in nanoseconds, of a clone whose
+	// processor does nothing. A swap may take some seconds.
+	timeLimit = 30e9
+	shortTime = 2e9
+)
 
 // Settler brings clones of one machine to a commit point, one after the other.
 // Clone is called where the machine runs; Settle may run in another goroutine,
@@ -45,7 +53,8 @@ type Settler struct {
 	// instructions that a clone may take. They may be changed between two clones.
 	Programs []string
 	Limit    uint64
-	// Unbracketed takes commit points inside brackets too.
+	// Unbracketed is for observers: points are taken inside brackets too, and what is
+	// half done there is captured as it is.
 	Unbracketed bool
 	// Fallback has Settle take the packs as the guest's writes have left them when no
 	// better point can be had, as with a guest that is not known.
@@ -58,6 +67,13 @@ type Settler struct {
 
 	clone  *machine.Machine
 	kernel atomic.Pointer[kernel.Kernel]
+
+	// impatient is for tests: brackets get no instructions at all.
+	impatient bool
+
+	stuck stuckSet // the brackets that did not end when they were given Limit
+	// whole are the packs at the newest point at which nobody was inside a bracket.
+	whole map[kernel.Drive]*block.Store
 }
 
 // NewSettler returns a settler with the defaults.
@@ -77,6 +93,15 @@ type Point struct {
 	// have left it.
 	Volumes []kernel.Volume
 
+	// Cut are the processes whose brackets did not end. Directories that they had
+	// half made, moved or removed are whole in the point; Completed says which. What
+	// else belongs together in such a bracket may be in the point in part.
+	// Damaged are the volumes where that cannot be, since they were damaged before; they
+	// are as they are.
+	Cut       []kernel.Process
+	Completed []string
+	Damaged   []string
+
 	Instructions uint64 // that the clone took
 }
 
@@ -84,6 +109,7 @@ type Point struct {
 type UnsettledError struct {
 	Instructions uint64           // that it was given
 	Underway     []kernel.Process // what did not end; empty if that is not known
+	Err          error            // why what is half done could not be completed; nil if that was not tried
 }
 
 func (e *UnsettledError) Error() string {
@@ -94,8 +120,14 @@ func (e *UnsettledError) Error() string {
 	if what == nil {
 		what = []string{"the kernel"}
 	}
+	if e.Err != nil {
+		return fmt.Sprintf("no commit point: %s did not come to an end, and what is half done cannot be completed: %v", strings.Join(what, ", "), e.Err)
+	}
 	return fmt.Sprintf("no commit point within %d instructions: %s did not come to an end", e.Instructions, strings.Join(what, ", "))
 }
+
+// Unwrap returns Err.
+func (e *UnsettledError) Unwrap() error { return e.Err }
 
 // Kernel returns the kernel that was found in the newest clone that had one, or nil.
 // It may be called from any goroutine.
@@ -140,6 +172,9 @@ func see(m *machine.Machine) *kernel.Guest {
 // Settle brings the clone to a commit point and returns that. The clone is used up
 // then. The error is an *UnsettledError when something did not end in time, and
 // wraps kernel.ErrUnknown when V7 is in memory but not up, or has panicked.
+//
+// A bracket that does not end holds nothing up: what its program has half done is
+// completed in the captured state. See Point.Cut.
 func (s *Settler) Settle() (*Point, error) {
 	before := s.packs()
 	for d, pack := range before {
@@ -154,81 +189,43 @@ func (s *Settler) Settle() (*Point, error) {
 
 // settle does that. before are the packs as the guest's writes have left them.
 func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
-	c := s.clone
-	guest := func() *kernel.Guest {
-		g := see(c)
-		g.Pack = s.pack
-		return g
-	}
-	k, err := s.find(guest())
+	k, err := s.find(s.guest())
 	if errors.Is(err, kernel.ErrUnknown) {
 		return &Point{Packs: before, Why: err}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-
-	brackets := func() *kernel.Brackets {
-		if s.Unbracketed {
-			return nil
-		}
-		return &kernel.Brackets{Programs: s.Programs, PIDs: c.Brackets.PIDs()}
-	}
-	begin := c.Instructions()
-	var view *kernel.View
-	var unknown error
-	settled := func() bool {
-		g := guest()
-		switch {
-		case s.Hasty && !g.User && !g.Waiting:
-			return false
-		case !s.Hasty && !k.Settled(g, brackets()):
-			return false
-		}
-		v, err := k.Look(g)
-		switch {
-		case err != nil:
-			unknown = err
-		case s.Hasty || v.Settled(brackets()):
-			view = v
-		}
-		return unknown != nil || view != nil
-	}
-	if !settled() {
-		hold := func() bool { return !k.InBracket(guest(), brackets()) }
-		idle := func() bool {
-			if settled() {
-				return true
-			}
-			k.Hurry(guest(), c.MMU.WritePhys)
-			return false
-		}
-		quicken(c)
-		c.RunHeld(timeLimit, s.Limit, hold, idle)
-	}
+	a := &attempt{s: s, c: s.clone, k: k, bracketed: !s.Unbracketed}
+	begin := a.c.Instructions()
+	a.run()
+	spent := a.c.Instructions() - begin
 	switch {
-	case unknown != nil:
-		return nil, unknown
-	case view == nil:
-		err := &UnsettledError{Instructions: c.Instructions() - begin}
-		if v, e := k.Look(guest()); e == nil {
-			err.Underway = v.Underway(brackets())
+	case a.unknown != nil:
+		return nil, a.unknown
+	case a.view == nil:
+		e := &UnsettledError{Instructions: spent}
+		if v, err := k.Look(s.guest()); err == nil {
+			e.Underway = v.Underway(nil)
 		}
-		return nil, err
+		return nil, e
 	}
-	p := &Point{Settled: true, Packs: s.packs(), Instructions: c.Instructions() - begin}
+	p := &Point{Settled: true, Packs: s.packs(), Instructions: spent}
 	parts := s.Parts
 	if s.Hasty {
 		parts |= kernel.Unsettled
 	}
 	for d, pack := range p.Packs {
-		state, err := view.State(d, pack, parts)
+		state, err := a.view.State(d, pack, parts)
 		if err != nil {
 			return nil, err
 		}
 		p.Packs[d] = state
 	}
-	p.Volumes = view.Volumes()
+	p.Volumes = a.view.Volumes()
+	if err := s.endBrackets(p, a); err != nil {
+		return nil, &UnsettledError{Instructions: spent, Underway: p.Cut, Err: err}
+	}
 	return p, p.keepWrites(before)
 }
 
@@ -250,6 +247,115 @@ func (p *Point) keepWrites(before map[kernel.Drive]*block.Store) error {
 		}
 	}
 	return nil
+}
+
+// guest is what the kernel is seen in, in the clone.
+func (s *Settler) guest() *kernel.Guest {
+	g := see(s.clone)
+	g.Pack = s.pack
+	return g
+}
+
+// attempt brings one clone to a settled instant.
+type attempt struct {
+	s *Settler
+	c *machine.Machine
+	k *kernel.Kernel
+
+	bracketed bool // brackets are to end
+	others    bool // of them those that were not stuck before
+	view      *kernel.View
+	unknown   error
+}
+
+// run runs the clone until it is settled, a.view, or no answer is possible, a.unknown.
+func (a *attempt) run() {
+	if a.settled() {
+		return
+	}
+	quicken(a.c)
+	limit := a.s.Limit
+	if !a.bracketed {
+		a.wait(limit, timeLimit)
+		return
+	}
+	if !a.s.impatient {
+		a.waitForBrackets(limit)
+	}
+	if a.over() {
+		return
+	}
+	// The programs inside brackets stand still like all others from now on.
+	a.bracketed = false
+	a.wait(limit, timeLimit)
+}
+
+// waitForBrackets waits for the ends of brackets, and remembers which do not end. Those
+// that did not the last time get no more than they would take.
+func (a *attempt) waitForBrackets(limit uint64) {
+	short := min(limit, shortLimit)
+	a.wait(short, shortTime)
+	if a.over() {
+		return
+	}
+	if !a.s.stuck.all(a.inside()) {
+		a.others = true
+		a.wait(limit-short, timeLimit)
+		a.others = false
+	}
+	if !a.over() {
+		a.s.stuck = stuckOf(a.inside())
+	}
+}
+
+func (a *attempt) over() bool { return a.view != nil || a.unknown != nil }
+
+// brackets are those that are to end before the instant is settled.
+func (a *attempt) brackets() *kernel.Brackets {
+	if !a.bracketed {
+		return nil
+	}
+	b := a.s.brackets()
+	if a.others {
+		b.Except = slices.Collect(maps.Keys(a.s.stuck))
+	}
+	return b
+}
+
+// inside returns the processes inside brackets.
+func (a *attempt) inside() []kernel.Process { return a.k.Inside(a.s.guest(), a.s.brackets()) }
+
+// settled looks whether the instant is settled, and keeps the view if it is.
+func (a *attempt) settled() bool {
+	g, b := a.s.guest(), a.brackets()
+	switch {
+	case a.s.Hasty && !g.User && !g.Waiting:
+		return false
+	case !a.s.Hasty && !a.k.Settled(g, b):
+		return false
+	}
+	v, err := a.k.Look(g)
+	switch {
+	case err != nil:
+		a.unknown = err
+	case a.s.Hasty || v.Settled(b):
+		a.view = v
+	}
+	return a.over()
+}
+
+// wait runs the clone for so many instructions and nanoseconds of virtual time at
+// most. Only programs inside brackets go on, and the scheduler never waits.
+func (a *attempt) wait(instructions, time uint64) {
+	hold := func() bool { return !a.k.InBracket(a.s.guest(), a.brackets()) }
+	idle := func() bool {
+		if a.settled() {
+			return true
+		}
+		a.k.Hurry(a.s.guest(), a.c.MMU.WritePhys)
+		return false
+	}
+	a.c.RunHeld(time, instructions, hold, idle)
 }
 
 // find returns the kernel in memory.

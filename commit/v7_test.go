@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -392,38 +391,6 @@ func TestMountAndUmount(t *testing.T) {
 		c.report()
 		if away < 5 {
 			t.Errorf("a pack was not mounted %d times", away)
-		}
-	})
-}
-
-// TestWhatDoesNotEnd has a mkdir that cannot end: the bound holds, the process is
-// named, and there is a commit point again when it is gone.
-func TestWhatDoesNotEnd(t *testing.T) {
-	both(t, func(t *testing.T, o guest.Options) {
-		o.Files = map[string]string{"/mkdir": stuck(t)}
-		g := guest.Boot(t, o)
-		if out := g.Run("cd /tmp; /mkdir & sleep 2; ls begun"); !strings.HasSuffix(out, "begun\n") {
-			t.Fatal(out)
-		}
-		c := newCampaign(t, g)
-		c.s.Limit = 300_000
-		if err := c.s.Clone(g.M); err != nil {
-			t.Fatal(err)
-		}
-		_, err := c.s.Settle()
-		e := new(UnsettledError)
-		if !errors.As(err, &e) || len(e.Underway) != 1 || e.Underway[0].Name != "mkdir" || e.Instructions < 300_000 || e.Instructions > 400_000 {
-			t.Fatalf("%v: %+v", err, e)
-		}
-		c.s.Programs = nil
-		if p := c.capture(1); p == nil || c.check(p) != nil {
-			t.Error("no commit point without brackets")
-		}
-		c.s.Programs = Programs
-		g.Run("kill -9 $!")
-		g.Wait(guest.Second)
-		if p := c.capture(1); p == nil || c.check(p) != nil {
-			t.Error("no commit point after it has gone")
 		}
 	})
 }

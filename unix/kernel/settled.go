@@ -16,6 +16,10 @@ type Brackets struct {
 	Programs []string
 	// PIDs are processes that have said so themselves.
 	PIDs []int
+	// Waiting has those count that wait for their child or for input, too.
+	Waiting bool
+	// Except are processes that do not count.
+	Except []int
 }
 
 func (b *Brackets) none() bool { return b == nil || len(b.Programs) == 0 && len(b.PIDs) == 0 }
@@ -30,7 +34,7 @@ func (b *Brackets) lists(comm []byte) bool {
 // inside says whether a process is inside a bracket. user reads its user
 // structure; a process whose structure cannot be read is inside.
 func (b *Brackets) inside(k *Kernel, r *reader, p *proc, user func(off, n int) ([]byte, bool)) bool {
-	if p.stat == 0 || p.stat == pZomb || p.flag&pSys != 0 {
+	if p.stat == 0 || p.stat == pZomb || p.flag&pSys != 0 || slices.Contains(b.Except, p.pid) {
 		return false
 	}
 	if slices.Contains(b.PIDs, p.pid) {
@@ -43,7 +47,7 @@ func (b *Brackets) inside(k *Kernel, r *reader, p *proc, user func(off, n int) (
 	if !ok {
 		return true
 	}
-	if !b.lists(comm) || p.stat == pSleep && (p.pri == priTTYInput || p.pri == priWait) {
+	if !b.lists(comm) || !b.Waiting && p.stat == pSleep && (p.pri == priTTYInput || p.pri == priWait) {
 		return false
 	}
 	// The last name that the kernel looked up for the process is still that of
@@ -80,6 +84,30 @@ func (k *Kernel) InBracket(g *Guest, b *Brackets) bool {
 		r.bytes(userVA+uint16(off), data)
 		return data, !r.bad
 	})
+}
+
+// Inside returns the processes inside brackets. The kernel must be loaded; the
+// processor may do anything.
+func (k *Kernel) Inside(g *Guest, b *Brackets) []Process {
+	if b.none() {
+		return nil
+	}
+	r := &reader{g: g}
+	v := &View{k: k, g: g, swapdev: r.word(k.swapdev), swplo: r.long(k.swplo)}
+	if err := v.readDevices(r); err != nil {
+		v.tabs = nil // those in swap space cannot be told
+	}
+	var list []Process
+	for i := 1; i < k.proc.n; i++ {
+		if r.byte(k.proc.at(i)+procStat) == 0 {
+			continue
+		}
+		p := readProc(r, k.proc.at(i))
+		if b.inside(k, r, &p, func(off, n int) ([]byte, bool) { return p.user(v, off, n) }) {
+			list = append(list, v.process(&p))
+		}
+	}
+	return list
 }
 
 // Settled says whether an instant may be settled: the processor is in user mode or
