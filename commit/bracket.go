@@ -69,7 +69,7 @@ func (s *Settler) endBrackets(p *Point, a *attempt) error {
 		pack := p.Packs[v.Drive].Clone()
 		done, err := complete(at(pack), before, a.view.Time)
 		switch {
-		case errors.Is(err, fs.ErrDamaged):
+		case errors.Is(err, fs.ErrDamaged), errors.Is(err, fs.ErrNotV7):
 			p.Damaged = append(p.Damaged, fmt.Sprintf("%v: %v", v.Drive, err))
 			continue
 		case err != nil:
