@@ -73,3 +73,6 @@ func blockSum(s *block.Store, n int) uint64 {
 	sum := sha256.Sum256(b[:])
 	return le.Uint64(sum[:])
 }
+
+// sumBefore returns what an update says of the block before it: 48 bits, not 0.
+func sumBefore(s *block.Store, n int) uint64 { return max(blockSum(s, n)&(1<<48-1), 1) }

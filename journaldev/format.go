@@ -93,7 +93,8 @@ import (
 //	              was written home before the commit
 //	        6  2  first byte of the block that changed
 //	        8  2  first byte behind, at most 512
-//	       10  6  zeros
+//	       10  6  of the first update of a block: the block before, as the first 6 bytes
+//	              that the fingerprint takes of it; zeros if that is not known
 //	        then the images, 512 bytes each, in the order of the updates that have
 //	        them, redo before undo
 //
@@ -352,6 +353,7 @@ func decodeRecord(b []byte) (record, journalID, bool) {
 type entry struct {
 	Update
 	redo, undo []byte // a block each, or nil
+	before     uint64 // the sumBefore of the block at home; 0 if that is not known
 }
 
 // updatesPerRecord is how many updates go into one data record, each with its
@@ -394,6 +396,8 @@ func encodeData(entries []entry) []byte {
 		p[5], _ = entryFlags(e)
 		le.PutUint16(p[6:], uint16(e.From))
 		le.PutUint16(p[8:], uint16(e.To))
+		le.PutUint16(p[10:], uint16(e.before))
+		le.PutUint32(p[12:], uint32(e.before>>16))
 		at += copy(b[at:], e.redo)
 		at += copy(b[at:], e.undo)
 	}
@@ -426,6 +430,7 @@ func decodeData(b []byte, blocks int) ([]entry, error) {
 			Block: int(le.Uint32(p)), Type: Type(p[4]), From: int(le.Uint16(p[6:])), To: int(le.Uint16(p[8:])),
 			Direct: p[5]&flagDirect != 0,
 		}
+		e.before = uint64(le.Uint16(p[10:])) | uint64(le.Uint32(p[12:]))<<16
 		if e.Block >= blocks || e.Type == 0 || e.Type >= numTypes || e.From >= e.To || e.To > block.Size {
 			return nil, errData
 		}

@@ -46,9 +46,9 @@ func TestFormatBytes(t *testing.T) {
 
 	redo, undo := fill('r'), fill('u')
 	entries := []entry{
-		{Update{Block: 257, Type: TypeInode, From: 128, To: 192}, redo, undo},
-		{Update{Block: 257, Type: TypeInode, From: 448, To: 512}, nil, nil},
-		{Update{Block: 300, Type: TypeUsed, From: 0, To: 512, Direct: true}, nil, nil},
+		{Update{Block: 257, Type: TypeInode, From: 128, To: 192}, redo, undo, 0x665544332211},
+		{Update{Block: 257, Type: TypeInode, From: 448, To: 512}, nil, nil, 0},
+		{Update{Block: 300, Type: TypeUsed, From: 0, To: 512, Direct: true}, nil, nil, 0},
 	}
 	note := []byte(`{"reason":"sync"}`)
 	rec := encodeTrans(recordPlace{id, 7, 1003}, 99, entries, true, commitMark{home: 98, time: 77, state: state, note: note})
@@ -62,7 +62,7 @@ func TestFormatBytes(t *testing.T) {
 		t.Errorf("data record %x", d)
 	}
 	p := d[64:]
-	if u32(p) != 3 || u32(p[8:]) != 257 || p[12] != 2 || p[13] != 3 || u16(p[14:]) != 128 || u16(p[16:]) != 192 ||
+	if u32(p) != 3 || u32(p[8:]) != 257 || p[12] != 2 || p[13] != 3 || u16(p[14:]) != 128 || u16(p[16:]) != 192 || string(p[18:24]) != "\x11\x22\x33\x44\x55\x66" ||
 		u32(p[24:]) != 257 || p[28] != 2 || p[29] != 0 || u16(p[30:]) != 448 || u16(p[32:]) != 512 ||
 		u32(p[40:]) != 300 || p[44] != 5 || p[45] != 4 || u16(p[46:]) != 0 || u16(p[48:]) != 512 ||
 		!bytes.Equal(p[56:568], redo) || !bytes.Equal(p[568:1080], undo) {
@@ -411,7 +411,7 @@ func FuzzJournal(f *testing.F) {
 // FuzzRecords recovers from records with good checksums and any contents.
 func FuzzRecords(f *testing.F) {
 	image, _, _ := dirty(f, 1, VolumeOptions{JournalSize: MinJournalSize})
-	data := encodeData([]entry{{Update{Block: 70, Type: TypeFData, From: 0, To: 512}, fill(1), nil}})
+	data := encodeData([]entry{{Update{Block: 70, Type: TypeFData, From: 0, To: 512}, fill(1), nil, 0}})
 	mark := (&commitMark{first: 64, updates: 1, home: 0}).encode()
 	f.Add(data, mark, uint64(1), uint32(1))
 	f.Add(data[:20], mark[:50], uint64(2), uint32(0))

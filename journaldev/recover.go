@@ -1,6 +1,7 @@
 package journaldev
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,6 +90,12 @@ type Recovery struct {
 	// Forced says that the journal did not fit the pack, which may be damaged now.
 	Forced bool `json:"forced,omitempty"`
 
+	// Overwritten is how many blocks had neither what was there before the transactions
+	// nor what one of them brings. They have what the journal says now. One may be a
+	// write that stopped in its middle; more there are only if the journal is damaged
+	// or was forced on the pack.
+	Overwritten int `json:"overwritten,omitempty"`
+
 	// Empty says that the journal was a file without a byte, which v7em never leaves
 	// behind: if there was something in it, that is lost.
 	Empty bool `json:"empty,omitempty"`
@@ -120,6 +127,9 @@ func (r Recovery) String() string {
 	}
 	if r.Forced {
 		s += "; the journal did not fit the pack: check its file system"
+	}
+	if r.Overwritten > 0 {
+		s += fmt.Sprintf("; %d of them had something that the journal does not know: a write was cut off, or another program's is lost", r.Overwritten)
 	}
 	if r.Empty {
 		s += "; the journal was an empty file: what it may have had is lost"
@@ -161,6 +171,8 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	}
 	r := &recovered{j: j, plan: makePlan(j.header, j.records), store: image.Clone()}
 	p := &r.plan
+	var strange []int // the blocks to write of which the image has something else than any transaction
+	explained := map[int]bool{}
 	for i := range p.apply {
 		entries, err := p.apply[i].entries(j.blocks)
 		if err != nil {
@@ -170,14 +182,23 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 		}
 		replay := Replay{Transaction: p.apply[i].id}
 		for _, e := range entries {
-			if e.redo != nil {
-				if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
-					return nil, err
-				}
-				replay.Blocks = append(replay.Blocks, e.Block)
+			if e.redo == nil {
+				continue
 			}
+			// It is as before, or as some transaction brings it: home writes may have begun.
+			was, seen := explained[e.Block]
+			explained[e.Block] = was || !seen && (e.before == 0 || e.before == sumBefore(image, e.Block)) || holds(image, e.Block, e.redo)
+			if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
+				return nil, err
+			}
+			replay.Blocks = append(replay.Blocks, e.Block)
 		}
 		r.replayed = append(r.replayed, replay)
+	}
+	for n, ok := range explained {
+		if !ok {
+			strange = append(strange, n)
+		}
 	}
 	if before != nil && before.store.Blocks() == r.store.Blocks() {
 		r.print = before.print.clone()
@@ -189,6 +210,8 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	fits := known && state.layout.valid(j.blocks) && r.describe(state.layout, state.ordered, nil) == state
 	if n := len(p.apply); n > 0 {
 		r.report.First, r.report.Last, r.report.Count = p.apply[0].id, p.apply[n-1].id, n
+		r.report.Overwritten = len(strange)
+		fits = fits && (p.damaged > 0 || len(strange) == 0 || len(strange) == 1 && r.torn(image, strange[0]))
 		if !fits && !force {
 			return nil, fmt.Errorf("%w: either it is of another pack, or another program has changed this one since", ErrForeign)
 		}
@@ -215,6 +238,33 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	}
 	r.report.Blocks = len(r.writes)
 	return r, nil
+}
+
+// torn says whether block n of the image may be one of which a home write stopped in its
+// middle, as when the process is killed: all outside of what the transactions change
+// is as they leave it.
+func (r *recovered) torn(image *block.Store, n int) bool {
+	var is, will [block.Size]byte
+	image.ReadBlock(n, is[:])
+	r.store.ReadBlock(n, will[:])
+	for i := range r.plan.apply {
+		entries, err := r.plan.apply[i].entries(r.j.blocks)
+		if err != nil {
+			return false
+		}
+		for _, e := range entries {
+			if e.Block == n {
+				copy(is[e.From:e.To], will[e.From:e.To])
+			}
+		}
+	}
+	return is == will
+}
+
+// holds says whether block n of a store has the contents b.
+func holds(s *block.Store, n int, b []byte) bool {
+	var is [block.Size]byte
+	return s.ReadBlock(n, is[:]) == nil && bytes.Equal(is[:], b)
 }
 
 // describe returns what describes the pack as recovery leaves it. uses is what a

@@ -142,6 +142,7 @@ type surveyed struct {
 type body struct {
 	base     *block.Store // the committed state before it
 	baseUses []Use
+	baseSwap Range        // where base may differ from what is home
 	state    *block.Store // the committed state with it
 	uses     []Use
 	layout   Layout
@@ -392,7 +393,7 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 	if b != nil {
 		return id, b, true, nil
 	}
-	b = &body{base: v.tip, baseUses: v.tipUses, strays: map[int]bool{}, called: v.o.Clock(), ticket: newTicket(id)}
+	b = &body{base: v.tip, baseUses: v.tipUses, baseSwap: v.surveyed.Load().layout.Swap, strays: map[int]bool{}, called: v.o.Clock(), ticket: newTicket(id)}
 	v.bodies[id] = b
 	return id, b, false, nil
 }
@@ -440,6 +441,9 @@ func (b *body) setEntries(updates []Update, undo bool) {
 		}
 		last = u.Block
 		e.redo = b.blocks[u.Block]
+		if !b.strays[u.Block] && !b.baseSwap.Has(u.Block) {
+			e.before = sumBefore(b.base, u.Block)
+		}
 		if undo {
 			e.undo = make([]byte, block.Size)
 			b.base.ReadBlock(u.Block, e.undo)
