@@ -136,13 +136,3 @@ func ParseMemory(s string) (int, error) {
 	}
 	return n * unit, nil
 }
-
-// Installed says whether a directory holds the packs of a machine.
-func Installed(dir string) bool {
-	for _, s := range []*Set{RK(), RP()} {
-		if _, err := os.Stat(filepath.Join(dir, s.PackFile(0))); err == nil {
-			return true
-		}
-	}
-	return false
-}

@@ -3,19 +3,15 @@ package images
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"v7em/block"
 	"v7em/images/boot"
-	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
 	v7fs "v7em/unix/fs"
@@ -23,7 +19,7 @@ import (
 
 // InstallOptions says how a machine's directory is made.
 type InstallOptions struct {
-	Dir      string  // the directory; it appears when all is done
+	Dir      string  // the directory, which is made if it is not there
 	Finder   *Finder // finds the distribution
 	Force    bool    // replace the packs that are there
 	Progress Progress
@@ -33,61 +29,39 @@ type InstallOptions struct {
 // ErrInstalled says that there are packs already.
 var ErrInstalled = errors.New("a machine is installed there already; --force makes its packs anew, and what they hold is lost")
 
-// Prefixes of what an install makes beside the machine's directory.
-const (
-	newPrefix = ".v7em-new-"
-	oldPrefix = ".v7em-old-"
-)
-
 // Install makes a machine's directory: the RP03 pack, the RK05 packs and the
-// configuration file. Everything is made in a directory of its own beside it, which
-// takes the name at the end: an install that fails or is interrupted leaves nothing,
-// and one that is killed only what the next install removes.
-func Install(ctx context.Context, o InstallOptions) error {
+// configuration file. The directory may be there already, be a mount point, and lie in
+// one that may not be written: everything is made in it, under a name that is nobody's
+// pack, and gets its own when all of it is on the disk. An install that fails or is
+// interrupted leaves nothing. One that is killed leaves nothing that counts as
+// installed; the next one, or the next boot, finishes it or begins anew.
+func Install(ctx context.Context, o InstallOptions) (err error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return err
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	parent := filepath.Dir(dir)
-	if err := clearLeftovers(parent, dir); err != nil {
-		return err
-	}
-	unlock, err := checkTarget(dir, o.Force)
+	t, err := openTarget(dir, o.Force)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { t.close(err != nil) }()
 	dist, err := o.Finder.Find(ctx)
 	if err != nil {
 		return err
 	}
-
-	if err := os.MkdirAll(parent, 0o777); err != nil {
+	if err := os.Mkdir(t.making(), 0o777); err != nil {
 		return err
 	}
-	tmp := filepath.Join(parent, newPrefix+filepath.Base(dir)+"-"+rand.Text())
-	if err := os.Mkdir(tmp, 0o777); err != nil {
+	if err := makeMachine(ctx, t.making(), dist, o); err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
-	lock, err := journaldev.LockDir(tmp, "v7em install")
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	if err := makeMachine(ctx, tmp, dist, o); err != nil {
-		return err
-	}
-	if err := keepConfig(dir, tmp); err != nil {
+	if err := t.keepConfig(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return swapIn(tmp, dir)
+	return t.putInPlace()
 }
 
 // makeMachine fills an empty directory.
@@ -237,125 +211,4 @@ func writeFile(path string, data []byte) (err error) {
 		return err
 	}
 	return f.Sync()
-}
-
-// machineFile says whether a name is one that a machine's directory holds.
-func machineFile(name string) bool {
-	if name == ConfigName || name == journaldev.LockName {
-		return true
-	}
-	name = strings.TrimSuffix(name, ".new") // of a journal whose making was cut short
-	name = strings.TrimSuffix(name, ".journal")
-	for _, s := range []*Set{RK(), RP()} {
-		for unit := range rk.Drives {
-			if name == s.PackFile(unit) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// checkTarget says whether an install may make dir: it is not there, or empty, or,
-// with force, a machine's directory that nobody uses and that holds nothing else.
-// Then it is locked until unlock is called.
-func checkTarget(dir string, force bool) (unlock func(), err error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return func() {}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	installed := false
-	for _, e := range entries {
-		if !machineFile(e.Name()) {
-			return nil, fmt.Errorf("%s holds other files (%s): give the machine a directory of its own with --dir", dir, e.Name())
-		}
-		if e.Name() != journaldev.LockName {
-			installed = true
-		}
-	}
-	if !installed {
-		return func() {}, nil
-	}
-	if !force {
-		return nil, fmt.Errorf("%s: %w", dir, ErrInstalled)
-	}
-	lock, err := journaldev.LockDir(dir, "v7em install")
-	if err != nil {
-		return nil, err
-	}
-	return func() { lock.Unlock() }, nil
-}
-
-// keepConfig takes the configuration file of the machine that is replaced over.
-func keepConfig(old, new string) error {
-	data, err := os.ReadFile(filepath.Join(old, ConfigName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(new, ConfigName)
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	return writeFile(path, data)
-}
-
-// swapIn gives the finished directory its name. The one that it replaces goes aside
-// first; should the process die in between, the next install puts it back.
-func swapIn(tmp, dir string) error {
-	old := filepath.Join(filepath.Dir(dir), oldPrefix+filepath.Base(dir))
-	err := os.Rename(dir, old)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	replaced := err == nil
-	if err := os.Rename(tmp, dir); err != nil {
-		if replaced {
-			err = errors.Join(err, os.Rename(old, dir))
-		}
-		return err
-	}
-	if err := journaldev.SyncDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
-	return os.RemoveAll(old)
-}
-
-// clearLeftovers removes what installs of dir that were killed have left, and puts
-// back the machine that one of them was about to replace.
-func clearLeftovers(parent, dir string) error {
-	old := filepath.Join(parent, oldPrefix+filepath.Base(dir))
-	if _, err := os.Stat(old); err == nil {
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			if err := os.Rename(old, dir); err != nil {
-				return err
-			}
-		} else if err := os.RemoveAll(old); err != nil {
-			return err
-		}
-	}
-	left, err := filepath.Glob(filepath.Join(parent, newPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, d := range left {
-		if !strings.HasPrefix(filepath.Base(d), newPrefix+filepath.Base(dir)+"-") {
-			continue
-		}
-		lock, err := journaldev.LockDir(d, "v7em install")
-		if err != nil {
-			continue // an install that is under way
-		}
-		err = os.RemoveAll(d)
-		lock.Unlock()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -30,6 +30,9 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	if at := os.Getenv(asInstaller); at != "" {
+		quickInstall(at)
+	}
 	code := m.Run()
 	if shared.dir != "" {
 		os.RemoveAll(filepath.Dir(shared.dir))
@@ -377,39 +380,6 @@ func TestInstallRefuses(t *testing.T) {
 	es, _ := os.ReadDir(parent)
 	if len(es) != 1 {
 		t.Errorf("left beside the machine: %v", es)
-	}
-}
-
-// TestInstallLeftovers: what killed installs have left goes, and a machine that one
-// of them had moved aside comes back.
-func TestInstallLeftovers(t *testing.T) {
-	dist(t)
-	parent := t.TempDir()
-	dir := filepath.Join(parent, "m")
-	killed := filepath.Join(parent, newPrefix+"m-XYZ")
-	others := filepath.Join(parent, newPrefix+"other-XYZ")
-	busy := filepath.Join(parent, newPrefix+"m-BUSY")
-	aside := filepath.Join(parent, oldPrefix+"m")
-	for _, d := range []string{killed, others, busy, aside} {
-		if err := os.Mkdir(d, 0o777); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(aside, "rk0.rk05"), nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := journaldev.LockDir(busy, "v7em install")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Unlock()
-	if err := install(t, t.Context(), dir, false, nil); !errors.Is(err, ErrInstalled) {
-		t.Errorf("the machine that was moved aside is not back: %v", err)
-	}
-	for d, want := range map[string]bool{killed: false, aside: false, others: true, busy: true} {
-		if _, err := os.Stat(d); (err == nil) != want {
-			t.Errorf("%s: there %v, want %v", d, err == nil, want)
-		}
 	}
 }
 

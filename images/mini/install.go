@@ -12,7 +12,7 @@ import (
 )
 
 // Dir returns the directory of the mini machine that goes with a V7 machine's directory.
-// It lies beside that one, which an install replaces as a whole.
+// It lies beside that one, where an install of V7 wants no other files.
 func Dir(machine string) string {
 	if abs, err := filepath.Abs(machine); err == nil {
 		machine = abs

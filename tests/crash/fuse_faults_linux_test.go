@@ -14,6 +14,7 @@ import (
 	"v7em/images"
 	"v7em/journaldev"
 	"v7em/journaldev/crashtest"
+	"v7em/tests/forgetful"
 	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
@@ -67,21 +68,21 @@ func faultPromise(dir string, synced int, echo []byte) error {
 // hostFaults are the ways in which calls of the host fail, and what v7em is to say.
 var hostFaults = []struct {
 	name  string
-	fault hostFault
+	fault forgetful.Fault
 	says  string
 }{
-	{"EIO", hostFault{err: syscall.EIO}, "input/output error"},
-	{"no space", hostFault{err: syscall.ENOSPC}, "no space left on device"},
-	{"short write", hostFault{err: syscall.ENOSPC, short: true}, "no space left on device"},
+	{"EIO", forgetful.Fault{Err: syscall.EIO}, "input/output error"},
+	{"no space", forgetful.Fault{Err: syscall.ENOSPC}, "no space left on device"},
+	{"short write", forgetful.Fault{Err: syscall.ENOSPC, Short: true}, "no space left on device"},
 }
 
 // faulty runs faultScript on a host on which a call may fail. synced is the last sync
 // that had returned by then.
-func (o *onFuse) faulty(t *testing.T, f hostFault, method string) (stdout, stderr string, status, synced int, h *forgetful) {
+func (o *onFuse) faulty(t *testing.T, f forgetful.Fault, method string) (stdout, stderr string, status, synced int, h *forgetful.Host) {
 	t.Helper()
-	h = mountForgetful(t, o.at, o.files, f)
+	h = forgetful.Mount(t, o.at, o.files, f)
 	out, errs := &output{}, new(bytes.Buffer)
-	h.onStrike = func() {
+	h.OnStrike = func() {
 		out.mu.Lock()
 		defer out.mu.Unlock()
 		synced = marker(out.b.String())
@@ -91,7 +92,7 @@ func (o *onFuse) faulty(t *testing.T, f hostFault, method string) (stdout, stder
 	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 		t.Fatal(err)
 	}
-	h.unmount()
+	h.Unmount()
 	return out.b.String(), errs.String(), cmd.ProcessState.ExitCode(), synced, h
 }
 
@@ -120,11 +121,12 @@ func testFuseFaults(t *testing.T, s *system) {
 	rnd := rand.New(rand.NewPCG(*seed, 31))
 	guestTold := 0
 	for _, method := range []string{"fsync", "fdatasync", "msync"} {
-		out, errs, status, _, whole := o.faulty(t, hostFault{}, method)
+		out, errs, status, _, whole := o.faulty(t, forgetful.Fault{}, method)
 		if status != 0 || errs != "" || !strings.HasSuffix(out, fmt.Sprintf("synced %d\nend\n", steps)) {
 			t.Fatalf("%s, no fault: status %d, %q, %q", method, status, out, errs)
 		}
-		calls := whole.calls()
+		writes, syncs := whole.Calls()
+		calls := writes + syncs
 		all := rnd.Perm(calls * len(hostFaults))
 		switch {
 		case *long:
@@ -139,16 +141,16 @@ func testFuseFaults(t *testing.T, s *system) {
 		struck := map[string]int{}
 		for i, n := range all {
 			kind := hostFaults[n%len(hostFaults)]
-			kind.fault.at = 1 + n/len(hostFaults)
+			kind.fault.At = 1 + n/len(hostFaults)
 			out, errs, status, synced, h := o.faulty(t, kind.fault, method)
-			at := fmt.Sprintf("seed %d, --sync %s, %s at call %d of %d (%s)", *seed, method, kind.name, kind.fault.at, calls, h.struck)
-			if h.struck == "" { // there were fewer calls this time
+			at := fmt.Sprintf("seed %d, --sync %s, %s at call %d of %d (%s)", *seed, method, kind.name, kind.fault.At, calls, h.Struck())
+			if h.Struck() == "" { // there were fewer calls this time
 				if status != 0 {
 					t.Errorf("%s: status %d, %q", at, status, errs)
 				}
 				continue
 			}
-			struck[h.struck]++
+			struck[h.Struck()]++
 			// A mapped page that could not be written in whole is an error of its own.
 			says := strings.Contains(errs, kind.says) || method == "msync" && strings.Contains(errs, "input/output error")
 			if status != 1 || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "v7em: ") || !says || !strings.Contains(errs, o.at) || strings.Contains(errs, "rk0: rk0:") {
@@ -158,7 +160,7 @@ func testFuseFaults(t *testing.T, s *system) {
 				guestTold++
 			}
 			dir := t.TempDir()
-			store(t, dir, h.left(crashtest.Loss(i)%crashtest.NumLoss, rnd))
+			forgetful.Store(t, dir, h.Left(crashtest.Loss(i)%crashtest.NumLoss, rnd))
 			if err := faultPromise(dir, synced, echo); err != nil {
 				t.Errorf("%s, power cut after it: %v", at, err)
 			}

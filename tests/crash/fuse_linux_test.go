@@ -17,6 +17,7 @@ import (
 	"v7em/images/mini"
 	"v7em/journaldev"
 	"v7em/journaldev/crashtest"
+	"v7em/tests/forgetful"
 	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
@@ -44,7 +45,7 @@ func newOnFuse(t *testing.T, s *system) *onFuse {
 	}
 	// What a first run has made, the journal, is made anew.
 	o := &onFuse{v7em: v, sys: s, at: v.packs(s)}
-	o.files = load(t, o.at)
+	o.files = forgetful.Load(t, o.at)
 	maps.DeleteFunc(o.files, func(name string, _ []byte) bool { return strings.HasSuffix(name, ".journal") })
 	v.dir = filepath.Join(t.TempDir(), "machine") // which is not there
 	o.at = v.packs(s)
@@ -61,9 +62,9 @@ func (v *v7em) packs(s *system) string {
 
 // powerCut runs the script on a forgetful file system and cuts the power some time after
 // v7em has printed a line. It returns what v7em had printed by then, and the host.
-func (o *onFuse) powerCut(t *testing.T, files map[string][]byte, after string, wait time.Duration, flags ...string) (stdout, stderr string, h *forgetful) {
+func (o *onFuse) powerCut(t *testing.T, files map[string][]byte, after string, wait time.Duration, flags ...string) (stdout, stderr string, h *forgetful.Host) {
 	t.Helper()
-	h = mountForgetful(t, o.at, files, hostFault{})
+	h = forgetful.Mount(t, o.at, files, forgetful.Fault{})
 	out, errs := &output{until: after, seen: make(chan struct{})}, new(bytes.Buffer)
 	if after == "" {
 		close(out.seen)
@@ -84,11 +85,11 @@ func (o *onFuse) powerCut(t *testing.T, files map[string][]byte, after string, w
 	case <-over:
 	}
 	// First the disk stops, then the program, and only then its calls return.
-	h.setPower(frozen)
+	h.SetPower(forgetful.Frozen)
 	cmd.Process.Kill()
-	h.setPower(off)
+	h.SetPower(forgetful.Off)
 	<-over
-	h.unmount()
+	h.Unmount()
 	return out.b.String(), errs.String(), h
 }
 
@@ -96,7 +97,7 @@ func (o *onFuse) powerCut(t *testing.T, files map[string][]byte, after string, w
 func (o *onFuse) judgeLeft(t *testing.T, files map[string][]byte, synced int, copied []byte, byHand bool) (wrong []string) {
 	t.Helper()
 	w := &v7em{t, o.exe, t.TempDir()}
-	store(t, w.dir, files)
+	forgetful.Store(t, w.dir, files)
 	stores, _ := w.look()
 	for unit, s := range stores {
 		if r := fs.Check(s); !r.Clean() {
@@ -182,11 +183,12 @@ func testFuse(t *testing.T, s *system) {
 		if m < 0 && after != "" {
 			t.Fatalf("cut %d, %v: it prints %q and %q", i, way, out, errs)
 		}
-		if (h.writes == 0 || h.syncs == 0) && m >= 0 {
-			t.Errorf("cut %d, %v: the host has seen %d writes and %d syncs", i, way, h.writes, h.syncs)
+		w, y := h.Calls()
+		if (w == 0 || y == 0) && m >= 0 {
+			t.Errorf("cut %d, %v: the host has seen %d writes and %d syncs", i, way, w, y)
 		}
-		best, writes, syncs = max(best, m), writes+h.writes, syncs+h.syncs
-		files = h.left(loss, rnd)
+		best, writes, syncs = max(best, m), writes+w, syncs+y
+		files = h.Left(loss, rnd)
 		if wrong := o.judgeLeft(t, files, m, copied, i%3 == 0); wrong != nil {
 			t.Fatalf("seed %d, cut %d, %v, synced %d, %v: %q", *seed, i, way, m, loss, wrong)
 		}
@@ -215,7 +217,7 @@ func TestFuseForgets(t *testing.T) {
 				if marker(out) < 3 {
 					t.Fatalf("%v: it prints %q and %q", way, out, errs)
 				}
-				wrong = o.judgeForgotten(t, h.left(loss, rnd), marker(out), copied)
+				wrong = o.judgeForgotten(t, h.Left(loss, rnd), marker(out), copied)
 			}
 			if wrong == nil {
 				t.Errorf("%v, %v: neither damage nor loss in %d cuts", way, loss, tries)
@@ -231,7 +233,7 @@ func TestFuseForgets(t *testing.T) {
 func (o *onFuse) judgeForgotten(t *testing.T, files map[string][]byte, synced int, copied []byte) []string {
 	t.Helper()
 	dir := t.TempDir()
-	store(t, dir, files)
+	forgetful.Store(t, dir, files)
 	pack := filepath.Join(dir, images.RK().PackFile(0))
 	s, r, err := journaldev.Look(pack)
 	if err != nil {
