@@ -3,9 +3,11 @@ package commit
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"v7em/machine"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
@@ -116,6 +118,108 @@ func TestWhatDoesNotEnd(t *testing.T) {
 					t.Errorf("%d instructions", first.Instructions)
 				}
 			})
+		}
+	})
+}
+
+// A made is a program that makes the directory /tmp/made, and writes ten blocks when
+// it is half made.
+func made(t *testing.T) string {
+	return guest.Program(t, `
+main:	sys	mknod; name; 40777; 0
+	mov	$10.,r4
+1:	mov	$1,r0
+	sys	write; text; 512.
+	sob	r4,1b
+	sys	link; name; dot
+	sys	link; tmp; dotdot
+	rts	pc
+	.data
+name:	</tmp/made\0>
+dot:	</tmp/made/.\0>
+dotdot:	</tmp/made/..\0>
+tmp:	</tmp\0>
+	.even
+	.bss
+text:	.=.+512.
+`)
+}
+
+// TestWhatHoldsIsLifted has a mkdir that would go on if it were not for others: the
+// console's output is held by ^S, or whoever reads its pipe stands still in the clone.
+// It comes to its end there.
+func TestWhatHoldsIsLifted(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{"/etc/mkdir": made(t)}
+		for _, c := range []struct{ name, how string }{
+			{"terminal", "sleep 2; /etc/mkdir\r\023"},
+			{"pipe", "(sleep 2; /etc/mkdir | (sleep 2; cat | cat >/dev/null)) &\r"},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				g := guest.Boot(t, o)
+				k := newCampaign(t, g)
+				g.Run("sync")
+				k.point()
+				half := false
+				Watch(g.M, k.s.Kernel, func(Call) {}, func(c Call) { half = half || c.Program == "mkdir" && c.Name == "mknod" })
+				g.Send(c.how)
+				for range 100 {
+					if g.Wait(guest.Second / 10); half {
+						break
+					}
+				}
+				g.Wait(guest.Second / 2)
+				if got := k.s.Kernel().Inside(see(g.M), &kernel.Brackets{Programs: Programs}); len(got) != 1 {
+					t.Errorf("it is not held at all: %v", got)
+				}
+				p := k.point()
+				f, err := fs.Open(p.Packs[kernel.Drive{Unit: 7}])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if list, err := f.ReadDir("/made"); !half || err != nil || len(list) != 2 || p.Cut != nil || p.Completed != nil {
+					t.Errorf("%v, %v; begun: %v; cut %v, completed %v", list, err, half, p.Cut, p.Completed)
+				}
+			})
+		}
+	})
+}
+
+// TestOpenRegisters has processes in brackets that the registers opened: one whose
+// children do its work comes to its end, one that never closes its bracket is cut, and
+// named.
+func TestOpenRegisters(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{"/tmp/work": "sleep 3; cp /bin/ls /tmp/1; cp /tmp/1 /tmp/2; sleep 3; cp /tmp/2 /tmp/3\n"}
+		for _, c := range []struct {
+			command string
+			cut     []string
+			has     int
+		}{
+			{"sh /tmp/work &", nil, 3},
+			{"sleep 10000 &", []string{"sleep"}, 0},
+		} {
+			g := guest.Boot(t, o)
+			k := newCampaign(t, g)
+			g.Run(c.command)
+			pid, err := strconv.Atoi(strings.TrimSpace(g.Run("echo $!")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.M.Brackets.Write(machine.RegBracketProcess, uint16(pid), 0o177777)
+			g.M.Brackets.Write(machine.RegBracketCommand, machine.BracketBegin, 0o177777)
+			p := k.point()
+			has := 0
+			if f, err := fs.Open(p.Packs[kernel.Drive{Unit: 7}]); err == nil {
+				for i := range 3 {
+					if st, err := f.Lookup(fmt.Sprintf("/%d", i+1)); err == nil && st.Size > 1000 {
+						has++
+					}
+				}
+			}
+			if !slices.Equal(names(p.Cut), c.cut) || has != c.has {
+				t.Errorf("%s: cut %v, want %v; %d files, want %d", c.command, p.Cut, c.cut, has, c.has)
+			}
 		}
 	})
 }
@@ -287,6 +391,52 @@ func TestStuckBesideLoops(t *testing.T) {
 		k.report()
 		if cut < n*9/10 || k.unsettled > 0 {
 			t.Errorf("%d of %d captures, %d did not settle", cut, n, k.unsettled)
+		}
+	})
+}
+
+// TestTwentyLoops takes captures of twenty loops on 256 KB of memory, most of them in
+// swap space at any time, with a bracket that does not end among them: all are taken,
+// and clean.
+func TestTwentyLoops(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Machine = machine.Config{Model: machine.PDP1145}
+		o.Files = map[string]string{"/etc/mkdir": half(t, loops1)}
+		for name, text := range loops {
+			o.Files[name] = text
+		}
+		g := guest.Boot(t, o)
+		for i := range 20 {
+			name := []string{"dirs", "files", pipes(o), "dirs", "rm"}[i%5]
+			dir := fmt.Sprintf("/tmp/%d", i)
+			if i%2 == 1 {
+				dir = "/usr" + dir
+			}
+			g.Run(fmt.Sprintf("mkdir %s; loop.%s %s >/dev/null 2>&1 &", dir, name, dir))
+		}
+		g.Run("/etc/mkdir &")
+		g.Wait(20 * guest.Second)
+		k := newCampaign(t, g)
+		n := 30
+		cut := 0
+		for i := range n {
+			if i%20 == 0 {
+				setTiming(g.M, k.rng.IntN(3))
+			}
+			p := k.capture(200e6)
+			if p == nil {
+				continue
+			}
+			for _, w := range k.check(p) {
+				t.Errorf("capture %d: %s", i, w)
+			}
+			if len(p.Cut) > 0 {
+				cut++
+			}
+		}
+		k.report()
+		if cut < n*9/10 || k.unsettled > 0 {
+			t.Errorf("%d of %d captures cut a bracket, %d did not settle", cut, n, k.unsettled)
 		}
 	})
 }

@@ -345,14 +345,24 @@ func (a *attempt) settled() bool {
 }
 
 // wait runs the clone for so many instructions and nanoseconds of virtual time at
-// most. Only programs inside brackets go on, and the scheduler never waits.
+// most. Only programs inside brackets go on, and those that they wait for; the
+// scheduler never waits, and ^S does not hold the console's output.
 func (a *attempt) wait(instructions, time uint64) {
-	hold := func() bool { return !a.k.InBracket(a.s.guest(), a.brackets()) }
+	var helpers []int
+	hold := func() bool {
+		g := a.s.guest()
+		return !a.k.InBracket(g, a.brackets()) && (helpers == nil || !a.k.Runs(g, helpers))
+	}
 	idle := func() bool {
 		if a.settled() {
 			return true
 		}
-		a.k.Hurry(a.s.guest(), a.c.MMU.WritePhys)
+		g := a.s.guest()
+		a.k.Hurry(g, a.c.MMU.WritePhys)
+		if helpers = a.k.Helpers(g, a.brackets()); a.bracketed && a.k.Release(g, a.c.MMU.WritePhys) {
+			a.c.Console.Write(unibus.RegXCSR, 0, 0o377)
+			a.c.Console.Write(unibus.RegXCSR, unibus.XCSRInterrupt, 0o377)
+		}
 		return false
 	}
 	a.c.RunHeld(time, instructions, hold, idle)

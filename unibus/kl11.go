@@ -59,6 +59,13 @@ const (
 	DefaultTypeTime = 1_000_000
 )
 
+// RegXCSR is the address of the transmitter's status register, and XCSRInterrupt its
+// bit that has it interrupt whenever it is ready.
+const (
+	RegXCSR       = klAddr + 4
+	XCSRInterrupt = csrIE
+)
+
 const (
 	klAddr   = 0o777560
 	klLevel  = 4

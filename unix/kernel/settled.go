@@ -92,11 +92,7 @@ func (k *Kernel) Inside(g *Guest, b *Brackets) []Process {
 	if b.none() {
 		return nil
 	}
-	r := &reader{g: g}
-	v := &View{k: k, g: g, swapdev: r.word(k.swapdev), swplo: r.long(k.swplo)}
-	if err := v.readDevices(r); err != nil {
-		v.tabs = nil // those in swap space cannot be told
-	}
+	v, r := k.partly(g)
 	var list []Process
 	for i := 1; i < k.proc.n; i++ {
 		if r.byte(k.proc.at(i)+procStat) == 0 {
