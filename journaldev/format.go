@@ -318,7 +318,8 @@ type record struct {
 	id         uint64 // of the transaction
 	index      int
 	sum        uint32
-	payload    []byte
+	payload    []byte      // nil for one in a journal, which reads it when it is wanted
+	mark       *commitMark // of a commit in a journal, without its note; nil if it makes no sense
 }
 
 // decodeRecord reads the record at the start of b. It returns false for anything

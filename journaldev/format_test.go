@@ -112,16 +112,19 @@ func TestEntriesRoundTrip(t *testing.T) {
 			j := &journal{header: header{generation: 3, ring: 4096, blocks: 4872}}
 			start := uint64(4096*5 + rnd.IntN(4096))
 			rec := encodeTrans(recordPlace{generation: 3, seq: start}, 8, entries, undo, commitMark{})
-			j.data = make([]byte, 4096*512)
+			data := make([]byte, ringOffset+4096*512)
 			for i := range len(rec) / 512 {
-				copy(j.data[(int(start)+i)%4096*512:], rec[i*512:][:512])
+				copy(data[ringOffset+(int(start)+i)%4096*512:], rec[i*512:][:512])
 			}
-			j.scan()
+			j.f = &crashtest.Plain{Data: data}
+			if err := j.scan(false); err != nil {
+				t.Fatal(err)
+			}
 			whole := assemble(j.records)
 			if len(whole) != 1 || whole[0].id != 8 {
 				t.Fatalf("%d updates: found %+v", n, whole)
 			}
-			got, err := whole[0].entries(4872)
+			got, err := j.entries(&whole[0])
 			if err != nil || n > 0 && !reflect.DeepEqual(got, entries) {
 				t.Errorf("%d updates: %v", n, err)
 			}
@@ -144,7 +147,10 @@ func TestBackwards(t *testing.T) {
 	seq, n := j.end(), 0
 	for i := len(j.records) - 1; i >= 0; i-- {
 		r := j.records[i]
-		last := j.data[(seq-1)%uint64(j.ring)*512:][:512]
+		last, err := j.sectors(int((seq-1)%uint64(j.ring)), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if string(last[504:508]) != "RJ7V" || uint64(le.Uint32(last[496:]))/512 != uint64(r.sectors) || seq-uint64(r.sectors) != r.seq {
 			t.Fatalf("before sector %d: length %d, the record there has %d sectors", seq, le.Uint32(last[496:]), r.sectors)
 		}
@@ -264,7 +270,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := makePlan(j.header, j.records)
-	entries, err := p.apply[0].entries(j.blocks)
+	entries, err := j.entries(&p.apply[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package journaldev
 import (
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"iter"
 	"os"
 	"slices"
@@ -26,6 +27,7 @@ type Log struct {
 	LastCommit time.Time `json:"last_commit"`
 
 	whole []logged
+	j     *journal
 }
 
 // Transaction is a transaction that is whole in the journal.
@@ -65,7 +67,7 @@ func ReadLog(image string) (*Log, error) {
 	if isEmpty(osFile{f}) {
 		return nil, &Error{Op: "read", Path: JournalPath(image), Block: -1, Err: ErrEmpty}
 	}
-	j, err := readJournal(osFile{f})
+	j, err := readJournalInto(osFile{f}, nil, true)
 	if err != nil {
 		return nil, journalError(image, nil, err)
 	}
@@ -77,8 +79,10 @@ func newLog(path string, j *journal) *Log {
 	l := &Log{
 		Path: path, ID: hex.EncodeToString(j.id[:]), Version: journalVersion, Generation: j.generation, Blocks: j.blocks,
 		RingSize: int64(j.ring) * sectorSize, Home: p.home, Committed: p.home + uint64(len(p.apply)), Newest: p.newest, Damaged: p.damaged,
-		whole: assemble(j.records),
+		whole: assemble(j.records), j: j,
 	}
+	j.f, j.window = nil, nil // the file is closed
+
 	if len(p.apply) > 0 {
 		l.RingUsed = int64(j.end()-p.apply[0].mark.first) * sectorSize
 	}
@@ -91,14 +95,21 @@ func newLog(path string, j *journal) *Log {
 }
 
 // Transactions yields the whole transactions, the oldest first; or, backwards, the
-// newest first, each with its updates from the last to the first.
+// newest first, each with its updates from the last to the first. It reads them from
+// the file: one that is not there any more as it was is "damaged".
 func (l *Log) Transactions(backwards bool) iter.Seq[Transaction] {
 	return func(yield func(Transaction) bool) {
+		j := *l.j
+		j.f = noFile{}
+		if f, err := openRegular(l.Path, os.O_RDONLY); err == nil {
+			defer f.Close()
+			j.f = osFile{f}
+		}
 		for i := range l.whole {
 			if backwards {
 				i = len(l.whole) - 1 - i
 			}
-			t := l.transaction(&l.whole[i])
+			t := l.transaction(&j, &l.whole[i])
 			if backwards {
 				slices.Reverse(t.Updates)
 			}
@@ -109,9 +120,14 @@ func (l *Log) Transactions(backwards bool) iter.Seq[Transaction] {
 	}
 }
 
-func (l *Log) transaction(w *logged) Transaction {
+// noFile is a file that is gone.
+type noFile struct{ File }
+
+func (noFile) ReadAt([]byte, int64) (int, error) { return 0, fs.ErrNotExist }
+
+func (l *Log) transaction(j *journal, w *logged) Transaction {
 	t := Transaction{
-		ID: w.id, State: "home", Time: fromNanos(w.mark.time), Note: w.mark.commitNote(),
+		ID: w.id, State: "home", Time: fromNanos(w.mark.time), Note: j.note(w),
 		Bytes: int(w.end-w.mark.first) * sectorSize,
 	}
 	switch {
@@ -121,7 +137,7 @@ func (l *Log) transaction(w *logged) Transaction {
 	default:
 		t.State = "lost"
 	}
-	entries, err := w.entries(l.Blocks)
+	entries, err := j.entries(w)
 	if err != nil {
 		t.State = "damaged"
 	}

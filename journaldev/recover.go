@@ -43,10 +43,8 @@ func makePlan(h header, records []record) plan {
 			continue
 		case r.kind == kindHome:
 			p.home = max(p.home, r.id)
-		case r.kind == kindCommit:
-			if mark, err := decodeCommit(r.payload); err == nil {
-				p.home = max(p.home, mark.home)
-			}
+		case r.kind == kindCommit && r.mark != nil:
+			p.home = max(p.home, r.mark.home)
 		}
 		p.newest = max(p.newest, r.id)
 	}
@@ -174,7 +172,7 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	var strange []int // the blocks to write of which the image has something else than any transaction
 	explained := map[int]bool{}
 	for i := range p.apply {
-		entries, err := p.apply[i].entries(j.blocks)
+		entries, err := j.entries(&p.apply[i])
 		if err != nil {
 			p.damaged = p.apply[i].id
 			p.apply = p.apply[:i]
@@ -248,7 +246,7 @@ func (r *recovered) torn(image *block.Store, n int) bool {
 	image.ReadBlock(n, is[:])
 	r.store.ReadBlock(n, will[:])
 	for i := range r.plan.apply {
-		entries, err := r.plan.apply[i].entries(r.j.blocks)
+		entries, err := r.j.entries(&r.plan.apply[i])
 		if err != nil {
 			return false
 		}
@@ -286,10 +284,8 @@ func (r *recovered) state() (packState, bool) {
 		return r.j.header.state, r.j.generation > 1
 	}
 	for _, rec := range r.j.records {
-		if rec.kind == kindCommit && rec.generation == r.j.generation && rec.id == r.plan.home {
-			if mark, err := decodeCommit(rec.payload); err == nil {
-				return mark.state, true
-			}
+		if rec.kind == kindCommit && rec.generation == r.j.generation && rec.id == r.plan.home && rec.mark != nil {
+			return rec.mark.state, true
 		}
 	}
 	return packState{}, false

@@ -29,11 +29,11 @@ type Restored struct {
 // holds, which is not changed.
 func (r *Restorer) Restore(store *block.Store, image, journal File) (*Restored, error) {
 	home, jb := &backing{f: image, path: "image"}, &backing{f: journal, path: "image.journal"}
-	j, err := readJournalInto(journal, r.data)
+	j, err := readJournalInto(journal, r.data, false)
 	if err != nil {
 		return nil, journalError(home.path, nil, err)
 	}
-	r.data = j.data
+	r.data = j.window
 	rec, err := lookThroughAfter(r.before, store, j, false)
 	if err != nil {
 		return nil, journalError(home.path, j, err)

@@ -319,7 +319,7 @@ func (m *model) writeAhead() error {
 }
 
 // crash cuts the power in every way and checks what recovery makes of it.
-func (m *model) crash(payloads map[cell][]byte) error {
+func (m *model) crash(marks map[cell]*commitMark) error {
 	var chosen [modelRing]cell
 	var choose func(i int) error
 	choose = func(i int) error {
@@ -332,12 +332,12 @@ func (m *model) crash(payloads map[cell][]byte) error {
 			}
 			return nil
 		}
-		return m.recover(chosen, payloads)
+		return m.recover(chosen, marks)
 	}
 	return choose(0)
 }
 
-func (m *model) recover(cells [modelRing]cell, payloads map[cell][]byte) error {
+func (m *model) recover(cells [modelRing]cell, marks map[cell]*commitMark) error {
 	slices.SortFunc(cells[:], func(a, b cell) int { return int(a.seq) - int(b.seq) })
 	var records []record
 	for _, c := range cells {
@@ -346,11 +346,10 @@ func (m *model) recover(cells [modelRing]cell, payloads map[cell][]byte) error {
 		}
 		r := record{kind: c.kind, seq: c.seq, sectors: 1, id: c.id, index: c.index}
 		if c.kind == kindCommit {
-			if payloads[c] == nil {
-				mark := commitMark{first: c.first, updates: c.index, home: c.home, sums: checksum(make([]byte, 4*c.index))}
-				payloads[c] = mark.encode()
+			if marks[c] == nil {
+				marks[c] = &commitMark{first: c.first, updates: c.index, home: c.home, sums: checksum(make([]byte, 4*c.index))}
 			}
-			r.payload = payloads[c]
+			r.mark = marks[c]
 		}
 		records = append(records, r)
 	}
@@ -393,7 +392,7 @@ func (m *model) recover(cells [modelRing]cell, payloads map[cell][]byte) error {
 // there, and how many worlds there are.
 func check(r rules) (int, error) {
 	seen := map[string]bool{}
-	payloads := map[cell][]byte{}
+	marks := map[cell]*commitMark{}
 	todo := []*model{newModel(r)}
 	for len(todo) > 0 {
 		m := todo[len(todo)-1]
@@ -405,7 +404,7 @@ func check(r rules) (int, error) {
 		}
 		err := m.writeAhead()
 		if err == nil {
-			err = m.crash(payloads)
+			err = m.crash(marks)
 		}
 		if m.c.used() > modelRing && err == nil {
 			err = errors.New("the ring overflows")
