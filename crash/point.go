@@ -13,6 +13,7 @@ import (
 
 	"v7em/block"
 	"v7em/images"
+	"v7em/internal/hostfile"
 	"v7em/journaldev"
 	"v7em/unix/fs"
 )
@@ -63,7 +64,10 @@ func Point(run *Run, seed uint64, id, dir string) (*Cut, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the cut %s: %w", id, err)
 	}
-	if err := os.Rename(tmp, dir); err != nil {
+	if err := hostfile.SyncTree(tmp); err != nil {
+		return nil, err
+	}
+	if err := hostfile.Rename(tmp, dir); err != nil {
 		return nil, err
 	}
 	return &f.Cut, nil

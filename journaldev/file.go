@@ -5,8 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-
-	"v7em/internal/hostfile"
 )
 
 // File is what the transaction layer needs of a host file. A write past the end
@@ -115,6 +113,3 @@ func (f *dataFile) Sync() error {
 type unsyncedFile struct{ osFile }
 
 func (unsyncedFile) Sync() error { return nil }
-
-// SyncDir is hostfile.SyncDir.
-func SyncDir(dir string) error { return hostfile.SyncDir(dir) }

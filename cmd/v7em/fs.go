@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"v7em/block"
+	"v7em/internal/hostfile"
 	"v7em/journaldev"
 	v7fs "v7em/unix/fs"
 )
@@ -256,7 +257,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 	} else if !st.Mode().IsRegular() {
 		return errors.Join(cache.Flush(), old.Sync())
 	}
-	return replaceImage(image, func(temp *os.File) error {
+	return replaceImage(image, true, func(temp *os.File) error {
 		if err := copyHostFile(temp, image); err != nil {
 			return err
 		}
@@ -266,10 +267,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 		}
 		defer d.Close()
 		to.Device = d
-		if err := cache.Flush(); err != nil {
-			return err
-		}
-		return d.Sync()
+		return cache.Flush()
 	})
 }
 
@@ -281,42 +279,11 @@ type readFrom struct {
 
 func (r *readFrom) ReadBlock(n int, p []byte) error { return r.from.ReadBlock(n, p) }
 
-// replaceImage makes a file beside the image, and gives it the image's name when
-// fill has made it whole and durable. On an error nothing is changed.
-func replaceImage(image string, fill func(temp *os.File) error) (err error) {
-	_, err = os.Lstat(image)
-	exists := err == nil
-	temp, err := os.OpenFile(filepath.Join(filepath.Dir(image), fmt.Sprintf(".%s.%d.new", filepath.Base(image), os.Getpid())),
-		os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		var perr *fs.PathError
-		if errors.As(err, &perr) {
-			err = perr.Err // the name of the temporary file says nothing
-		}
-		return fmt.Errorf("%s: cannot be made: %w", image, err)
-	}
-	defer func() {
-		temp.Close()
-		if err != nil {
-			os.Remove(temp.Name())
-		}
-	}()
-	if err := fill(temp); err != nil {
-		return err
-	}
-	if !exists {
-		// A link, unlike a rename, never replaces what has come in between.
-		if err := os.Link(temp.Name(), image); err == nil {
-			os.Remove(temp.Name())
-			return journaldev.SyncDir(filepath.Dir(image))
-		} else if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s: has just been made by another program", image)
-		}
-	}
-	if err := os.Rename(temp.Name(), image); err != nil {
-		return err
-	}
-	return journaldev.SyncDir(filepath.Dir(image))
+// replaceImage makes an image, anew or in the place of one whose lock the caller has.
+// It gets its name when fill has made it; on an error nothing is changed.
+func replaceImage(image string, exists bool, fill func(temp *os.File) error) error {
+	o := hostfile.Options{Whole: true, Alone: exists, New: !exists}
+	return hostfile.Replace(image, o, func(f *hostfile.File) error { return fill(f.OS()) })
 }
 
 // interruptible returns the command's standard input, of which a read ends when the
@@ -476,7 +443,13 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 			return fmt.Errorf("%s is the journal of an image that is gone: give --force to lose what it has", journaldev.JournalPath(image))
 		}
 	}
-	return replaceImage(image, func(temp *os.File) error {
+	if st, err := os.Stat(image); err == nil && !st.Mode().IsRegular() { // a disk of the host's own
+		if _, err := v7fs.Mkfs(old, o); err != nil {
+			return fmt.Errorf("%s: %w", image, err)
+		}
+		return old.Sync()
+	}
+	return replaceImage(image, exists, func(temp *os.File) error {
 		if exists {
 			err = copyHostFile(temp, image)
 		} else {
@@ -493,21 +466,15 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 		if _, err := v7fs.Mkfs(d, o); err != nil {
 			return fmt.Errorf("%s: %w", image, err)
 		}
-		if err := d.Sync(); err != nil {
-			return err
-		}
 		if err := cmd.Context().Err(); err != nil {
 			return err
 		}
 		// A journal is of the image as it was, and goes before that does.
-		err = os.Remove(journaldev.JournalPath(image))
+		err = hostfile.Remove(journaldev.JournalPath(image))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		return journaldev.SyncDir(filepath.Dir(image))
+		return err
 	})
 }
 

@@ -314,7 +314,7 @@ func TestFsErrors(t *testing.T) {
 		{"the root cannot be removed", []string{"rm", "-r", img, "/file", "/"}},
 		{"bad tar archive", []string{"tar", img, noise}},
 		{"no such file", []string{"tar", img, filepath.Join(dir, "none")}},
-		{"cannot be made", []string{"mkfs", filepath.Join(dir, "no", "where"), "100"}},
+		{"no such file or directory", []string{"mkfs", filepath.Join(dir, "no", "where"), "100"}},
 	} {
 		_, _, err := fsRun(t.Context(), strings.NewReader(""), c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {

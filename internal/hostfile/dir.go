@@ -50,6 +50,14 @@ func Remove(name string) error {
 	return SyncDir(filepath.Dir(name))
 }
 
+// Mkdir is os.Mkdir, durable when it returns without an error.
+func Mkdir(dir string, perm fs.FileMode) error {
+	if err := os.Mkdir(dir, perm); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(filepath.Clean(dir)))
+}
+
 // MkdirAll is os.MkdirAll, durable when it returns without an error.
 func MkdirAll(dir string, perm fs.FileMode) error {
 	var made []string
