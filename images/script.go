@@ -54,9 +54,7 @@ func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (s
 	}
 	defer func() {
 		if s.Off != nil {
-			if oerr := s.Off(); err == nil {
-				err = oerr
-			}
+			err = errors.Join(err, s.Off())
 		}
 		if rerr := d.removeScript(); err == nil {
 			err = rerr

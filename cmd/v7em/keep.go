@@ -60,20 +60,23 @@ func (f *keepFlags) check() error {
 }
 
 // committer has the journaled ones among the packs committed while the machine runs.
-// Without any it returns nil.
-func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack) *commit.Committer {
+// Without any it returns nil. tell gets a line when they are kept to less than is promised,
+// or again to that; late is when old work is told, 0 for the default.
+func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack, late time.Duration, tell func(line string)) *commit.Committer {
 	if f.keep.Journal != images.JournalOn {
 		return nil
 	}
-	return commit.NewCommitter(m, volumes(drives), commit.Options{Interval: f.interval, SyncWaits: f.syncWaits})
+	return commit.NewCommitter(m, volumes(drives), commit.Options{
+		Interval: f.interval, SyncWaits: f.syncWaits, Late: late, Tell: tell,
+	})
 }
 
-// volumes returns the packs that commit.
+// volumes returns the packs that commit, and those that have and failed.
 func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 	vs := map[kernel.Drive]commit.Volume{}
 	for name, p := range drives {
 		v, ok := p.(*journaldev.Volume)
-		if !ok || v.ReadOnly() {
+		if !ok || v.ReadOnly() && v.Err() == nil {
 			continue
 		}
 		d, err := parseDrive(name)

@@ -148,9 +148,10 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 		return err
 	}
 	script := images.Script{Commands: commands, Out: cmd.OutOrStdout(), Now: now}
-	if c := o.committer(m, packs.ByDrive()); c != nil {
+	tell := func(line string) { fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s\n", line) }
+	if c := o.committer(m, packs.ByDrive(), lateRun, tell); c != nil {
 		script.Off = func() error {
-			err := c.Commit("power off")
+			err := c.Last("power off")
 			c.Close()
 			packs.Revert()
 			return err
@@ -187,6 +188,10 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	}
 	return nil
 }
+
+// lateRun is how old work may become that is not durable before a run says so: nobody
+// looks on, and the host may have much to do.
+const lateRun = 3 * time.Second
 
 // The times of watchPacks.
 const (
