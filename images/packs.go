@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"v7em/escape"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
@@ -110,11 +111,11 @@ func (d *Drives) mounts(t *Tree) ([]Mount, error) {
 		major, minor := st.Device()
 		r, ok := d.region(minor)
 		if st.Type() != v7fs.ModeBlock || major != d.Set.block || !ok {
-			return nil, fmt.Errorf("%s is no pack in a drive", m.Device)
+			return nil, fmt.Errorf("%s is no pack in a drive", escape.Name(m.Device))
 		}
 		f, err := v7fs.Open(r)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.Device, err)
+			return nil, fmt.Errorf("%s: %w", escape.Name(m.Device), err)
 		}
 		if err := t.Mount(f, m.Dir); err != nil {
 			return nil, err

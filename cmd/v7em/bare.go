@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -181,9 +180,7 @@ func (o *bareOptions) run(cmd *cobra.Command, file string) error {
 	}
 	var perr error
 	if o.json {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		perr = e.Encode(s)
+		perr = printJSON(out, s, "  ")
 	} else {
 		perr = s.print(out)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 
 	"v7em/crash"
 	"v7em/crash/report"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/internal/hostfile"
 	"v7em/journaldev"
@@ -252,7 +252,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		return err
 	}
 	r.Stress = c.stress
-	if err := jsonOut.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(r) }); err != nil {
+	if err := jsonOut.write(func(w io.Writer) error { return printJSON(w, r, "") }); err != nil {
 		return err
 	}
 	if err := htmlOut.write(func(w io.Writer) error { return report.Write(w, r) }); err != nil {
@@ -280,7 +280,7 @@ func (c *campaign) record(ctx context.Context, packs *images.Drives, w io.Writer
 		}
 		bar.show(fmt.Sprintf("recording %s on %s: booting", c.workload.Name, mode), 0, 0)
 		o.Progress = func(nanos uint64, events int) {
-			bar.show(fmt.Sprintf("recording %s on %s: %.1f s of the guest's time, %d events", printable(c.workload.Name), mode, float64(nanos)/1e9, events), 0, 0)
+			bar.show(fmt.Sprintf("recording %s on %s: %.1f s of the guest's time, %d events", escape.Line(c.workload.Name), mode, float64(nanos)/1e9, events), 0, 0)
 		}
 		run, err := crash.Record(ctx, o)
 		if err != nil {
@@ -333,7 +333,7 @@ func lookAtPacks(dir string) (*images.Drives, error) {
 func verdict(w io.Writer, r *crash.Result) error {
 	for _, m := range r.Modes {
 		for _, d := range m.Disagreements {
-			fmt.Fprintf(w, "the guest does not agree: %s\n", printable(d))
+			fmt.Fprintf(w, "the guest does not agree: %s\n", escape.Line(d))
 		}
 		if m.Mode != crash.Journal {
 			continue

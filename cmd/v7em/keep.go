@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"v7em/commit"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/journaldev"
 	"v7em/machine"
@@ -97,7 +98,7 @@ func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 func tellRecovery(w io.Writer, drives map[string]images.Pack, eol string) {
 	for _, name := range slices.Sorted(maps.Keys(drives)) {
 		for _, line := range packLines(drives[name]) {
-			fmt.Fprintf(w, "v7em: %s: %s%s", name, line, eol)
+			fmt.Fprintf(w, "v7em: %s: %s%s", name, escape.Line(line), eol)
 		}
 	}
 }

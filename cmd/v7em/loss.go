@@ -10,6 +10,7 @@ import (
 
 	"v7em/block"
 	"v7em/commit"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/journaldev"
 	v7fs "v7em/unix/fs"
@@ -206,7 +207,7 @@ func undoneLine(u *commit.Undone, at time.Time) string {
 	}
 	var ops []string
 	for _, o := range u.Ops[:min(len(u.Ops), maxTold)] {
-		ops = append(ops, strings.TrimSpace(o.Call+" "+o.Path)+" ("+o.Program+")")
+		ops = append(ops, strings.TrimSpace(o.Call+" "+escape.Name(o.Path))+" ("+escape.Name(o.Program)+")")
 	}
 	if more := n - len(ops); more > 0 {
 		ops = append(ops, fmt.Sprintf("and %d more", more))

@@ -70,7 +70,7 @@ func (t *terminal) menu(ctx context.Context) leaving {
 			fmt.Fprint(t.screen, menuText)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			fmt.Fprintf(t.screen, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+			fmt.Fprintf(t.screen, "%s\r\n", errorLine(err))
 		}
 	}
 }

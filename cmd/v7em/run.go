@@ -25,7 +25,11 @@ read from standard input. Then V7 writes everything out and the power goes off.
 The exit status is that of the guest's last command.
 
 The guest runs as fast as it can, not by the host's clock: a sleep takes no
-time. The commands have nothing on their standard input.`,
+time. The commands have nothing on their standard input.
+
+--cp and --get copy directories with all that is in them, and permissions, with
+the set-id and sticky bits, and times. When something cannot be copied in, the
+guest does not run; out, the rest is, and the status is 1.`,
 		Example: `  v7em run 'who; date; df'
   v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
   v7em run --get /usr/man/man1/ed.1:ed.1 true
@@ -50,8 +54,8 @@ time. The commands have nothing on their standard input.`,
 	o.keepFlags.add(cmd.Flags())
 	o.guestFlags.add(cmd.Flags())
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "give up after this long (30s, 5m); 0: never")
-	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file in first: `HOST:GUEST` (may be repeated)")
-	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file or directory in first: `HOST:GUEST` (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file or directory out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
 	return cmd
 }
 
@@ -144,7 +148,7 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 		return err
 	}
 	now := time.Now()
-	if err := copyIn(&packs.Drives, put, now); err != nil {
+	if err := copyIn(ctx, &packs.Drives, put, now, sayOn(cmd)); err != nil {
 		return err
 	}
 	script := images.Script{Commands: commands, Out: cmd.OutOrStdout(), Now: now}
@@ -180,7 +184,7 @@ func (o *runOptions) run(cmd *cobra.Command, commands string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := copyOut(&packs.Drives, get, cmd.OutOrStdout()); err != nil {
+	if err := copyOut(cmd.Context(), &packs.Drives, get, cmd.OutOrStdout(), sayOn(cmd)); err != nil {
 		return err
 	}
 	if status != 0 {
@@ -218,7 +222,9 @@ func watchPacks(ctx context.Context, packs *images.Packs, stop context.CancelCau
 	}
 }
 
-func copyIn(d *images.Drives, files []transfer, now time.Time) error {
+// copyIn copies files and directories into the guest's tree. When one cannot be had
+// whole the guest is not to run.
+func copyIn(ctx context.Context, d *images.Drives, files []transfer, now time.Time, say func(string)) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -228,14 +234,20 @@ func copyIn(d *images.Drives, files []transfer, now time.Time) error {
 	}
 	t.SetClock(now)
 	for _, f := range files {
-		if err := t.CopyIn(f.from, f.to); err != nil {
+		c := images.Copier{Tree: t, Recursive: true, Say: say}
+		err := c.In(ctx, f.from, f.to)
+		if err == nil && c.Left > 0 {
+			err = fmt.Errorf("%s cannot be copied", count(c.Left, "file"))
+		}
+		if err != nil {
 			return errors.Join(fmt.Errorf("--cp %s: %w", f.from, err), t.Sync())
 		}
 	}
 	return t.Sync()
 }
 
-func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
+// copyOut copies files and directories to the host, all that can be.
+func copyOut(ctx context.Context, d *images.Drives, files []transfer, w io.Writer, say func(string)) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -243,10 +255,16 @@ func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, f := range files {
-		if err := t.CopyOut(f.from, f.to, w); err != nil {
-			return fmt.Errorf("--get %s: %w", f.from, err)
+		c := images.Copier{Tree: t, Recursive: true, Say: say, Stdout: w}
+		err := c.Out(ctx, f.from, f.to)
+		if err == nil && c.Left > 0 {
+			err = fmt.Errorf("%s left out", count(c.Left, "file"))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--get %s: %w", f.from, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
