@@ -98,6 +98,62 @@ func journaled(image string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// oddPack says whether the file of an image is a pack of a known kind, but not as such:
+// its end is missing, or SIMH's footer is behind it.
+func oddPack(image string) bool {
+	_, odd, err := journaldev.ImageBlocks(image)
+	return err == nil && odd
+}
+
+// hostRegion is the region in an image itself.
+type hostRegion interface {
+	v7fs.Device
+	Sync() error
+	Close() error
+}
+
+// packRegion is the region in a pack that is no more nor less than its blocks only when
+// package journaldev has looked at it.
+type packRegion struct {
+	v7fs.Device
+	*journaldev.Pack
+}
+
+func (p packRegion) Blocks() int                      { return p.Device.Blocks() }
+func (p packRegion) ReadBlock(n int, b []byte) error  { return p.Device.ReadBlock(n, b) }
+func (p packRegion) WriteBlock(n int, b []byte) error { return p.Device.WriteBlock(n, b) }
+
+// openToWrite opens blocks of the region, 0 for all, in an image without a journal.
+func (r *fsRegion) openToWrite(image string, blocks int) (hostRegion, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	part := fsRegion{offset: r.offset, blocks: blocks}
+	if !oddPack(image) {
+		d, err := part.open(image, false)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	p, err := journaldev.Open(image, journaldev.Kind{}, journaldev.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d, err := part.in(image, p)
+	if err == nil {
+		err = p.Protected()
+	}
+	if err == nil && d.Blocks() > p.Blocks()-r.offset {
+		err = fmt.Errorf("%s: %d blocks at block %d do not fit: the pack has %d", image, d.Blocks(), r.offset, p.Blocks())
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return packRegion{d, p}, nil
+}
+
 // in returns the region in the pack of an image.
 func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 	blocks := r.blocks
@@ -113,7 +169,7 @@ func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 // look opens the region for reading, through the journal if the image has one. It
 // changes nothing.
 func (r *fsRegion) look(image string) (v7fs.Device, func(), error) {
-	if !journaled(image) {
+	if !journaled(image) && !oddPack(image) {
 		d, err := r.open(image, true)
 		if err != nil {
 			return nil, nil, err
@@ -242,7 +298,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 	if real, err := filepath.EvalSymlinks(image); err == nil {
 		image = real
 	}
-	old, err := r.open(image, false)
+	old, err := r.openToWrite(image, r.blocks)
 	if err != nil {
 		return err
 	}
@@ -261,7 +317,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 		if err := copyHostFile(temp, image); err != nil {
 			return err
 		}
-		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, r.blocks, false)
+		d, err := r.openToWrite(temp.Name(), r.blocks)
 		if err != nil {
 			return err
 		}
@@ -424,7 +480,7 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 			return err
 		}
 	}
-	old, err := r.open(image, false)
+	old, err := r.openToWrite(image, r.blocks)
 	exists := err == nil
 	switch {
 	case exists:
@@ -458,7 +514,7 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 		if err != nil {
 			return err
 		}
-		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, o.Blocks, false)
+		d, err := r.openToWrite(temp.Name(), o.Blocks)
 		if err != nil {
 			return err
 		}

@@ -33,11 +33,19 @@ func (f *keepFlags) add(fs *pflag.FlagSet) {
 	fs.Var(&f.keep.Sync, "sync", "how writes are made durable: fsync, fdatasync, msync, none")
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
 	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
+	addAnySize(fs, &f.keep.AnySize)
 	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
 	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is never synced, loses all of --write-back")
 	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter, "a fragile host writes by itself what has waited so long; 0: never")
 	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
 }
+
+// addAnySize adds the flag that takes images of any length.
+func addAnySize(fs *pflag.FlagSet, to *bool) {
+	fs.BoolVar(to, anySize, false, "take images of any length: what is missing in a pack reads as zeros, what is behind it is left alone")
+}
+
+const anySize = "any-size"
 
 // check checks the options, and completes keep.
 func (f *keepFlags) check() error {
