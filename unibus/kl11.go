@@ -157,7 +157,7 @@ func (k *KL11) Read(addr uint32) (uint16, bool) {
 	return k.state.XBUF, true
 }
 
-// clearDone is what reading the buffer and enabling the reader do.
+// clearDone is what reading the buffer does.
 func (k *KL11) clearDone() {
 	k.state.RCSR &^= rcsrDone
 	k.bus.Cancel(SlotKL11, klReceive)
@@ -165,6 +165,18 @@ func (k *KL11) clearDone() {
 		k.taken(false)
 		k.feed(k.state.TypeTime)
 	}
+}
+
+// readAgain is what enabling the reader does: done is cleared. A character that was not
+// read comes again. V7 reads one and then enables the reader: what has come between the
+// two, when a clock interrupt was there too, it would never see.
+func (k *KL11) readAgain() {
+	if k.state.Held && k.state.RCSR&rcsrDone != 0 {
+		k.state.Held = false
+		k.state.Input = append([]byte{byte(k.state.RBUF)}, k.state.Input...)
+	}
+	k.clearDone()
+	k.feed(k.state.TypeTime)
 }
 
 // taken frees the receiver.
@@ -185,7 +197,7 @@ func (k *KL11) Write(addr uint32, v, mask uint16) bool {
 	case 0:
 		k.setIE(&k.state.RCSR, v, klReceive)
 		if v&rcsrReader != 0 {
-			k.clearDone()
+			k.readAgain()
 		}
 	case 4:
 		k.setIE(&k.state.XCSR, v, klTransmit)

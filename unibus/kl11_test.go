@@ -150,10 +150,16 @@ func TestConsoleReceives(t *testing.T) {
 	c.irq(0)
 	c.put(rcsr, csrIE)
 	c.irq(0o60)
-	// Reader enable clears done and goes on, as reading does. It reads as 0.
+	// Reader enable clears done. It reads as 0. What was not read comes again: V7 reads
+	// a character, and enables the reader when the next one may be there already.
 	c.kl.Type('d')
 	c.put(rcsr, csrIE|rcsrReader)
 	c.want(rcsr, rcsrActive|csrIE)
+	c.irq(0)
+	c.after(DefaultTypeTime)
+	c.irq(0o60)
+	c.want(rbuf, 'c')
+	c.put(rcsr, csrIE|rcsrReader) // it was read
 	c.after(DefaultTypeTime)
 	c.want(rbuf, 'd')
 	c.after(100 * DefaultTypeTime)
