@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"v7em/escape"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
@@ -73,29 +72,55 @@ type Mount struct {
 }
 
 // Tree returns the file tree on the packs, mounted as the guest's /etc/rc does
-// it, and what that mounts.
+// it, and what that mounts. What cannot be mounted is an error.
 func (d *Drives) Tree() (*Tree, []Mount, error) {
-	v := d.Set.volumes[0]
-	root, err := v7fs.Open(v7fs.Region{Device: d.Disks[0], Start: v.offset, N: v.blocks})
-	if err != nil {
-		return nil, nil, fmt.Errorf("the root on %s: %w", v.node, err)
+	var failed error
+	t, mounts, err := d.mount(func(_ Mount, err error) { failed = errors.Join(failed, err) })
+	if err == nil && failed != nil {
+		err = fmt.Errorf("/etc/rc on %s: %w", d.Set.volumes[0].node, failed)
 	}
-	t := NewTree(root)
-	mounts, err := d.mounts(t)
 	if err != nil {
-		return nil, nil, fmt.Errorf("/etc/rc on %s: %w", v.node, err)
+		return nil, nil, err
 	}
 	return t, mounts, nil
 }
 
-// mounts mounts in t what the guest's /etc/rc does.
-func (d *Drives) mounts(t *Tree) ([]Mount, error) {
+// mounted is Tree without what cannot be mounted: a missing pack, one without a file
+// system. A line is told of each.
+func (d *Drives) mounted(tell func(format string, args ...any)) (*Tree, []Mount, error) {
+	return d.mount(func(m Mount, err error) { tell("%s is not mounted on %s: %v", m.Device, m.Dir, err) })
+}
+
+// Mounted returns the file tree on the packs without what cannot be mounted.
+func (d *Drives) Mounted() (*Tree, error) {
+	t, _, err := d.mounted(func(string, ...any) {})
+	return t, err
+}
+
+// root returns the root's file system.
+func (d *Drives) root() (*v7fs.FS, error) {
+	v := d.Set.volumes[0]
+	root, err := v7fs.Open(v7fs.Region{Device: d.Disks[0], Start: v.offset, N: v.blocks})
+	if err != nil {
+		return nil, fmt.Errorf("the root on %s: %w", v.node, err)
+	}
+	return root, nil
+}
+
+// mount returns the tree of the root with what /etc/rc mounts and can be mounted; the
+// rest goes to without.
+func (d *Drives) mount(without func(Mount, error)) (*Tree, []Mount, error) {
+	root, err := d.root()
+	if err != nil {
+		return nil, nil, err
+	}
+	t := NewTree(root)
 	rc, err := t.ReadFile("/etc/rc")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return t, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("/etc/rc on %s: %w", d.Set.volumes[0].node, err)
 	}
 	var mounts []Mount
 	for line := range strings.Lines(string(rc)) {
@@ -104,25 +129,31 @@ func (d *Drives) mounts(t *Tree) ([]Mount, error) {
 			continue
 		}
 		m := Mount{words[1], words[2]}
-		st, err := t.Lookup(m.Device)
-		if err != nil {
-			return nil, err
-		}
-		major, minor := st.Device()
-		r, ok := d.region(minor)
-		if st.Type() != v7fs.ModeBlock || major != d.Set.block || !ok {
-			return nil, fmt.Errorf("%s is no pack in a drive", escape.Name(m.Device))
-		}
-		f, err := v7fs.Open(r)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", escape.Name(m.Device), err)
-		}
-		if err := t.Mount(f, m.Dir); err != nil {
-			return nil, err
+		if err := d.mountOne(t, m); err != nil {
+			without(m, err)
+			continue
 		}
 		mounts = append(mounts, m)
 	}
-	return mounts, nil
+	return t, mounts, nil
+}
+
+// mountOne mounts in t what a line of /etc/rc does.
+func (d *Drives) mountOne(t *Tree, m Mount) error {
+	st, err := t.Lookup(m.Device)
+	if err != nil {
+		return err
+	}
+	major, minor := st.Device()
+	r, ok := d.region(minor)
+	if st.Type() != v7fs.ModeBlock || major != d.Set.block || !ok {
+		return fmt.Errorf("%s is no pack in a drive", m.Device)
+	}
+	f, err := v7fs.Open(r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", m.Device, err)
+	}
+	return t.Mount(f, m.Dir)
 }
 
 // region returns what the driver's minor device number stands for.
@@ -178,6 +209,28 @@ func (s *Set) OpenPacksAs(dir string, k Keep) (*Packs, error) {
 		p.packs = append(p.packs, pack)
 	}
 	return p, nil
+}
+
+// OpenScratch returns the packs of a set in a machine's directory, in memory: nothing that
+// is done to them reaches the host. Others may do the same at once. Those that are
+// missing leave their drives empty; the one of drive 0 must be there.
+func (s *Set) OpenScratch(dir string) (*Drives, error) {
+	d := &Drives{Set: s, Disks: make([]rk.Disk, s.Units)}
+	for i := range d.Disks {
+		o := journaldev.Options{Unit: fmt.Sprintf("%s%d", s.Name, i), ReadOnly: true}
+		p, err := journaldev.Open(filepath.Join(dir, s.PackFile(i)), s.Kind, o)
+		if i > 0 && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		d.Disks[i] = machine.MemDisk{Store: p.Snapshot()}
+		if err := p.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // ByDrive returns the packs by the names of their drives, "rk0".

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -21,9 +24,27 @@ type Script struct {
 	Out      io.Writer // gets what the commands print, byte for byte
 	Now      time.Time // the guest's clock starts here
 
-	// Off, if not nil, is called when the guest is off and before the host
-	// changes the packs again.
+	// In is what the commands read on their standard input; nil: nothing.
+	In *Input
+	// Limit bounds the commands in the guest's time; 0: it does not. When it is over
+	// the error is a *LimitError.
+	Limit time.Duration
+	// Fixed has the guest's memory and packs be the same at the end of each run of the
+	// same commands at the same Now on the same packs.
+	Fixed bool
+	// Note, if not nil, gets a line for each thing that is not as usual.
+	Note func(line string)
+
+	// Off, if not nil, is called when the guest is off and before the host changes the
+	// packs again. It makes durable also what V7 had only in memory.
 	Off func() error
+}
+
+// note tells a line.
+func (s *Script) note(format string, args ...any) {
+	if s.Note != nil {
+		s.Note(fmt.Sprintf(format, args...))
+	}
 }
 
 // Files that a script needs in the guest's root directory.
@@ -32,34 +53,45 @@ const (
 	wrapperFile = "/.v7em.sh"  // what mounts the packs and runs them
 )
 
-// scriptLimit bounds a script in virtual time; who wants less has a context.
-const scriptLimit = 1 << 62
+// noLimit is no limit in virtual time.
+const noLimit = 1 << 62
 
 // rescueTime is how long, on the host, a guest that is cut short may take to write
 // everything out.
 const rescueTime = 20 * time.Second
 
+// LimitError says that commands took longer than they may.
+type LimitError struct {
+	Limit time.Duration // in the guest's time
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("the commands were not done after %v of the guest's time", e.Limit)
+}
+
 // RunScript boots V7 from the drives in the machine m, without going multi-user,
-// mounts the packs as /etc/rc does it, and runs the commands with nothing on their
-// standard input. It returns the exit status of the shell when V7 has written
-// everything out. When the context ends first, or nobody takes the output any more,
-// V7 still gets the chance to.
+// mounts the packs as /etc/rc does it, and runs the commands. It returns the exit status
+// of the shell when V7 has written everything out. When the context ends first, or the
+// limit is over, or nobody takes the output any more, V7 still gets the chance to. A
+// guest that will never come to an end is recognized: the error is a *CrashError or a
+// *StuckError.
+//
+// A pack that /etc/rc mounts and that is missing, or has no file system, is left out
+// with a note, as V7 itself goes on without.
 func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (status int, err error) {
 	if err := d.Recognize(); err != nil {
-		return 0, err
-	}
-	token := rand.Text()
-	if err := d.putScript(s, token); err != nil {
 		return 0, err
 	}
 	defer func() {
 		if s.Off != nil {
 			err = errors.Join(err, s.Off())
 		}
-		if rerr := d.removeScript(); err == nil {
-			err = rerr
-		}
+		err = errors.Join(err, d.removeScript())
 	}()
+	token := s.token()
+	if err := d.putScript(&s, token); err != nil {
+		return 0, err
+	}
 	if err := d.SetClock(s.Now); err != nil {
 		return 0, err
 	}
@@ -68,25 +100,65 @@ func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (s
 	}
 	c := console.New(m)
 	if err := d.Set.Boot(ctx, m, c); err != nil {
-		return 0, err
+		return 0, cause(ctx, err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	out := &scriptOutput{token: token, out: s.Out, fail: cancel}
 	c.Echo = out.put
+	w := attend(ctx, m, &s, out, cancel)
+	defer w.leave()
 	c.Type("sh " + wrapperFile + "\r")
 	_, err = c.Expect(ctx, promptLimit, mark(token, begin))
 	if err == nil {
-		_, err = c.Expect(ctx, scriptLimit, mark(token, synced))
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-			rescue(m, c)
+		limit := uint64(noLimit)
+		if s.Limit > 0 {
+			limit = uint64(s.Limit)
 		}
-		return 0, err
+		if _, err = c.Expect(ctx, limit, mark(token, synced)); tookTooLong(err) {
+			err = &LimitError{s.Limit}
+		}
 	}
-	return out.status, settle(ctx, m, c)
+	w.leave()
+	if err == nil {
+		return out.status, settle(ctx, m, c)
+	}
+	if e := new(console.Error); errors.As(err, &e) && e.Stop != machine.StopLimit {
+		err = &CrashError{fmt.Sprintf("its processor has stopped (%v) at PC %06o", e.Stop, m.CPU.R[7])}
+	}
+	err = cause(ctx, err)
+	out.flush()
+	out.out = io.Discard
+	switch {
+	case errors.As(err, new(*CrashError)):
+		_ = rest(m, c) // what it had queued is all that will ever be written
+	case s.Off == nil || w.kernel == nil:
+		rescue(m, c)
+	}
+	return 0, err
+}
+
+// token returns what tells the script's marks from what it prints.
+func (s *Script) token() string {
+	if !s.Fixed {
+		return rand.Text()
+	}
+	sum := sha256.Sum256([]byte(s.Now.UTC().Format(time.RFC3339Nano) + "\n" + s.Commands))
+	return base32.StdEncoding.EncodeToString(sum[:])[:len(rand.Text())]
+}
+
+// cause returns why a context has ended, if it has, and else err.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// tookTooLong says whether what was waited for did not come in time.
+func tookTooLong(err error) bool {
+	e := new(console.Error)
+	return errors.As(err, &e) && e.Stop == machine.StopLimit
 }
 
 // rescue lets /etc/update, which a script has running, write everything out.
@@ -99,6 +171,13 @@ func rescue(m *machine.Machine, c *console.Session) {
 	}
 }
 
+// rest lets the drives of a guest that has crashed finish what they are at.
+func rest(m *machine.Machine, c *console.Session) error {
+	ctx, cancel := context.WithTimeout(context.Background(), rescueTime)
+	defer cancel()
+	return settle(ctx, m, c)
+}
+
 // The wrapper marks on the console where the script's output begins and ends. A mark
 // has a token that does not turn up by accident.
 const (
@@ -109,9 +188,11 @@ const (
 
 func mark(token string, kind byte) string { return "\x01" + token + string(kind) }
 
-// wrapper returns the shell script that runs the commands. The terminal is raw
-// meanwhile: then V7 passes every byte on as it is.
-func wrapper(mounts []Mount, token string) string {
+// wrapper returns the shell script that runs the commands, with what the host types on
+// their standard input or with nothing. The terminal is raw meanwhile: then V7 passes
+// every byte on as it is.
+func wrapper(mounts []Mount, token string, input bool) string {
+	const raw = "stty raw -echo -lcase"
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("PATH=:/bin:/usr/bin HOME=/")
@@ -123,41 +204,64 @@ func wrapper(mounts []Mount, token string) string {
 		line("/etc/mount %s %s", mt.Device, mt.Dir)
 	}
 	line("/etc/update")
-	line("stty raw -echo -lcase")
+	line(raw)
 	line("echo -n '%s'", mark(token, begin))
-	line("sh %s </dev/null", scriptFile)
+	if input {
+		line("%s | (", feederFile)
+		line("sh %s", scriptFile)
+	} else {
+		line("sh %s </dev/null", scriptFile)
+	}
 	line("s=$?")
-	line("stty raw -echo -lcase") // the script may have changed it
+	line(raw) // the script may have changed it
 	line("echo '%s'$s", mark(token, end))
+	if input {
+		line(")")
+	}
 	line("sync")
 	line("sync")
 	line("echo '%s'", mark(token, synced))
 	return b.String()
 }
 
-func (d *Drives) putScript(s Script, token string) error {
-	t, mounts, err := d.Tree()
+func (d *Drives) putScript(s *Script, token string) error {
+	t, mounts, err := d.mounted(s.note)
 	if err != nil {
 		return err
 	}
 	t.SetClock(s.Now)
-	a := fs.Attr{Perm: 0o600, MTime: s.Now}
-	if err := t.Put(wrapperFile, strings.NewReader(wrapper(mounts, token)), a); err != nil {
-		return err
+	put := func(name, text string, perm uint16) {
+		err = errors.Join(err, t.Put(name, strings.NewReader(text), fs.Attr{Perm: perm, MTime: s.Now}))
 	}
-	if err := t.Put(scriptFile, strings.NewReader(s.Commands), a); err != nil {
-		return err
+	put(wrapperFile, wrapper(mounts, token, s.In != nil), 0o600)
+	put(scriptFile, s.Commands, 0o600)
+	if s.In != nil {
+		program, ferr := feeder()
+		if ferr != nil {
+			return ferr
+		}
+		put(feederFile, string(program), 0o700)
 	}
-	return t.Sync()
+	return errors.Join(err, t.Sync())
 }
 
-// removeScript takes the script's files away. The machine must not run any more.
+// removeScript takes the script's files away, whatever the script has done to the other
+// packs. The machine must not run any more.
 func (d *Drives) removeScript() error {
-	t, _, err := d.Tree()
-	if err != nil {
-		return err
+	root, err := d.root()
+	if err == nil {
+		var errs []error
+		for _, name := range []string{wrapperFile, scriptFile, feederFile} {
+			if err := root.Unlink(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+		err = errors.Join(append(errs, root.Sync())...)
 	}
-	return errors.Join(t.Remove(wrapperFile), t.Remove(scriptFile), t.Sync())
+	if err != nil {
+		return fmt.Errorf("%s, %s or %s is left behind in the root: %w", wrapperFile, scriptFile, feederFile, err)
+	}
+	return nil
 }
 
 // scriptOutput picks the script's output out of what the console prints.
@@ -200,6 +304,9 @@ func (o *scriptOutput) put(c byte) {
 	}
 }
 
+// done says whether the commands have ended.
+func (o *scriptOutput) done() bool { return o.state == end || o.state == synced }
+
 // match says whether the bytes up to c end with the mark want. What cannot be part
 // of it goes to line.
 func (o *scriptOutput) match(c byte, want string) bool {
@@ -215,7 +322,18 @@ func (o *scriptOutput) match(c byte, want string) bool {
 	return true
 }
 
+// idle passes on what there is of a line, as the guest says no more for now.
+func (o *scriptOutput) idle() {
+	if o.state == begin && len(o.held) == 0 {
+		o.flush()
+	}
+}
+
+// flush passes on what there is of a line.
 func (o *scriptOutput) flush() {
+	if len(o.line) == 0 {
+		return
+	}
 	_, err := io.Copy(o.out, bytes.NewReader(o.line))
 	o.line = o.line[:0]
 	if err != nil {

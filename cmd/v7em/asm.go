@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"v7em/asm"
-	"v7em/escape"
 	"v7em/internal/hostfile"
 	"v7em/unix/aout"
 )
@@ -140,7 +139,7 @@ func mistakes(w io.Writer, err error) error {
 		return err
 	}
 	for _, e := range list {
-		fmt.Fprintln(w, "v7em:", escape.Line(e.Error()))
+		fmt.Fprintln(w, "v7em:", printable(e.Error()))
 	}
 	return fmt.Errorf("%d mistakes: nothing was made", len(list))
 }
@@ -298,7 +297,7 @@ func (d *disassembler) aout(f *aout.File) {
 // name prints the labels of an address.
 func (d *disassembler) name(at uint16) {
 	for _, s := range d.labels[at] {
-		d.printf("%s:\n", escape.Name(s))
+		d.printf("%s:\n", printable(s))
 	}
 }
 

@@ -33,7 +33,7 @@ func TestMiniGuest(t *testing.T) {
 			t.Errorf("after %v: %s%s", tt.args, stdout, stderr)
 		}
 	}
-	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v8", "ls"); status != 2 || !strings.Contains(stderr, "want v7 or mini") {
+	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v8", "ls"); status != 125 || !strings.Contains(stderr, "want v7 or mini") {
 		t.Errorf("a guest that there is not: %q, status %d", stderr, status)
 	}
 }
@@ -47,7 +47,7 @@ func TestMiniWithoutDistribution(t *testing.T) {
 	t.Setenv("HOME", t.TempDir())
 	defer func(m []string) { images.Mirrors = m }(images.Mirrors)
 	images.Mirrors = []string{"http://127.0.0.1:1/"}
-	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v7", "echo x"); status != 1 || !strings.Contains(stderr, "cannot download") {
+	if _, stderr, status := v7em("", "run", "--dir", dir, "--guest", "v7", "echo x"); status != 125 || !strings.Contains(stderr, "cannot download") {
 		t.Errorf("v7: %q, status %d", stderr, status)
 	}
 	for _, want := range []string{"none to be downloaded (127.0.0.1:1: connection refused): booting mini", "v7em install makes the disks of V7"} {
@@ -72,7 +72,7 @@ func TestDistFlag(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "m")
 	none := filepath.Join(t.TempDir(), "none.tar.gz")
 	stdout, stderr, status := v7em("", "run", "--dir", dir, "--dist", none, "echo x")
-	if stdout != "" || status != 1 || !strings.Contains(stderr, none) || strings.Count(stderr, "\n") != 1 {
+	if stdout != "" || status != 125 || !strings.Contains(stderr, none) || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("a copy that is not there: %q, %q, status %d", stdout, stderr, status)
 	}
 	if images.Installed(dir) || images.Installed(mini.Dir(dir)) {

@@ -2,9 +2,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-
-	"v7em/escape"
 )
 
 func main() {
@@ -28,7 +24,8 @@ func main() {
 var signals = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
 // execute runs the command line and returns the exit status: 0, 1 for what went
-// wrong, 2 for a command line that cannot be understood. An error is one line.
+// wrong, 2 for a command line that cannot be understood; run has statuses of its own. An
+// error is one line.
 func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
@@ -41,11 +38,13 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	status := 0
 	var coded interface{ ExitStatus() int }
 	switch {
 	case err == nil:
+	case !understood && cmd.CommandPath() == "v7em run":
+		status = statusOwn // the guest's commands may end with any other
 	case !understood:
 		status = 2
 	case errors.As(err, &coded):
@@ -57,8 +56,8 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = errors.New("interrupted")
 	}
 	if err != nil && err.Error() != "" {
-		line := "v7em: " + errorLine(err) + "\n"
-		if status == 2 {
+		line := "v7em: " + strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") + "\n"
+		if !understood || errors.As(err, new(badUsage)) {
 			line += "v7em: try --help\n"
 		}
 		lastWords(stderr, line)
@@ -66,22 +65,8 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return status
 }
 
-// errorLine returns an error for the terminal.
-func errorLine(err error) string {
-	return escape.Line(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
-}
-
-// printJSON prints a value as JSON, indented or on one line.
-func printJSON(w io.Writer, v any, indent string) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", indent)
-	err := enc.Encode(v)
-	if err == nil {
-		_, err = w.Write(escape.JSON(b.Bytes()))
-	}
-	return err
-}
+// lastWordsTime is how long a terminal may take for an error.
+const lastWordsTime = 500 * time.Millisecond
 
 // lastWords writes a text, but does not wait for long: a terminal may be stuck.
 func lastWords(w io.Writer, text string) {
@@ -92,7 +77,7 @@ func lastWords(w io.Writer, text string) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(closeTime):
+	case <-time.After(lastWordsTime):
 	}
 }
 

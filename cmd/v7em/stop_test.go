@@ -5,9 +5,14 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"v7em/images"
 )
@@ -89,5 +94,125 @@ func TestBootForeign(t *testing.T) {
 	}
 	if !bytes.Equal(before, after) {
 		t.Error("the pack was changed")
+	}
+}
+
+// stuckReader runs v7em run with a standard output that nobody reads, and returns it when
+// it has begun to write there.
+func stuckReader(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, stderr = exec.Command(self, args...), new(bytes.Buffer)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stdout, cmd.Stderr = w, stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		r.Close()
+	})
+	if _, err := io.ReadFull(r, make([]byte, 2)); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, stderr
+}
+
+// slack is what ending in good order may take on a busy host. Without a time of its own a
+// run would not end at all.
+const slack = 20 * time.Second
+
+// TestRunStuckReader: who does not read what a run prints holds up neither its timeout nor
+// a signal, and costs nothing that was done.
+func TestRunStuckReader(t *testing.T) {
+	for i, tt := range []struct {
+		args   []string
+		signal os.Signal
+		want   string
+		status int
+	}{
+		{[]string{"--timeout", "3s"}, nil, "timed out after 3s", 124},
+		{nil, syscall.SIGTERM, "interrupted", 130},
+		{nil, os.Interrupt, "interrupted", 130},
+		{[]string{"--journal", "off"}, syscall.SIGHUP, "interrupted", 130},
+	} {
+		dir := newMachineDir(t)
+		made := fmt.Sprintf("/made%d", i)
+		args := append([]string{"run", "--dir", dir}, tt.args...)
+		cmd, stderr := stuckReader(t, append(args, "mkdir "+made+"; yes")...)
+		if tt.signal != nil {
+			time.Sleep(time.Second / 2) // until all pipes are full, most likely
+			cmd.Process.Signal(tt.signal)
+		}
+		late := time.AfterFunc(slack, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		late.Stop()
+		if got := cmd.ProcessState.ExitCode(); got != tt.status {
+			t.Errorf("%s: status %d", tt.want, got)
+		}
+		oneLine(t, tt.want, stderr.String(), tt.want)
+		packsAreWhole(t, dir, made)
+	}
+}
+
+// TestRunReaderGone: a reader that goes away is an error, not the end of all.
+func TestRunReaderGone(t *testing.T) {
+	dir := newMachineDir(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	cmd := exec.Command(self, "run", "--dir", dir, "--journal", "off", "mkdir /gone; yes")
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &stderr
+	err = cmd.Run()
+	w.Close()
+	if cmd.ProcessState.ExitCode() != 125 {
+		t.Errorf("%v", err)
+	}
+	oneLine(t, "no reader", stderr.String(), "writing the output: ")
+	packsAreWhole(t, dir, "/gone")
+}
+
+// TestRunScriptNeverComes: a script on a standard input that says nothing can be waited
+// for no longer than a signal, or a timeout.
+func TestRunScriptNeverComes(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	defer r.Close()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "--timeout", "100ms"}, {"run", "--timeout", "500ms", "--guest", "mini", "cat"}} {
+		cmd := exec.Command(self, append(args, "--dir", t.TempDir()+"/m")...)
+		if args[len(args)-1] == "cat" {
+			cmd = exec.Command(self, append(args[:len(args)-1], "--dir", t.TempDir()+"/m", "cat")...)
+		}
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		cmd.Stdin = r
+		late := time.AfterFunc(slack, func() { cmd.Process.Kill() })
+		out, _ := cmd.CombinedOutput()
+		late.Stop()
+		if got := cmd.ProcessState.ExitCode(); got != 124 {
+			t.Errorf("%v: status %d, %s", args, got, out)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -80,5 +81,7 @@ func printBuild(w io.Writer, asJSON bool) error {
 		_, err := fmt.Fprintln(w, b)
 		return err
 	}
-	return printJSON(w, b, "  ")
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(b)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"v7em/escape"
 	"v7em/unix/aout"
 	"v7em/unix/fs"
 )
@@ -83,7 +82,7 @@ func readExecutable(f *fs.FS, name string) ([]byte, error) {
 	}
 	data, err := f.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", escape.Name(name), err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return data, nil
 }

@@ -1,0 +1,191 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"v7em/images/console"
+	"v7em/machine"
+	"v7em/mmu"
+	"v7em/unix/kernel"
+)
+
+// CrashError says that the guest's system runs no more.
+type CrashError struct{ What string }
+
+func (e *CrashError) Error() string { return "the guest has crashed: " + e.What }
+
+// StuckError says that no process of the guest will ever go on by itself.
+type StuckError struct {
+	// Readers are the programs that wait for what is typed at the terminal; nil: all
+	// wait for one another.
+	Readers []string
+}
+
+func (e *StuckError) Error() string {
+	if len(e.Readers) == 0 {
+		return "the guest's processes wait for one another, for ever"
+	}
+	return fmt.Sprintf("in the guest %s reads the terminal, and nobody types there: commands have their input from standard input",
+		strings.Join(e.Readers, ", "))
+}
+
+// How long, in virtual time, it takes to believe that a guest will do no more.
+const (
+	// deadTime is how long the kernel may be at it without a program getting its turn
+	// or making a system call.
+	deadTime = 10 * console.Second
+	// stuckTime is how long nothing may go on.
+	stuckTime = 2 * console.Second
+	// silentTime is how long the processor may wait, in a kernel that is not known,
+	// without a system call. /etc/update makes one every 30 s.
+	silentTime = 300 * console.Second
+)
+
+// update is the program that goes round for ever: it syncs.
+const update = "update"
+
+// attendant looks after a guest that runs a script: it hands over the input, and sees
+// when nothing will come of the script any more. It lives in the goroutine that runs the
+// machine.
+type attendant struct {
+	ctx    context.Context
+	m      *machine.Machine
+	in     *Input
+	out    *scriptOutput
+	stop   context.CancelCauseFunc
+	kernel *kernel.Kernel // nil: not known
+	leave  func()         // gives the machine back as it was
+
+	// All in virtual time.
+	alive    uint64 // when a program was last seen to do something
+	stuck    uint64 // since when nothing goes on; 0: something does
+	panicked uint64 // since when the kernel has panicked; 0: it has not
+	calls    uint64 // system calls so far
+	seen     uint64 // those at alive
+}
+
+// attend has a guest attended to from now on. stop is called with what is wrong.
+func attend(ctx context.Context, m *machine.Machine, s *Script, out *scriptOutput, stop context.CancelCauseFunc) *attendant {
+	a := &attendant{ctx: ctx, m: m, in: s.In, out: out, stop: stop, alive: m.Now()}
+	k, err := Recognize(m, nil)
+	if err == nil {
+		a.kernel = k
+	} else if s.In != nil {
+		s.note("%v: its commands wait in vain for their standard input", err)
+	}
+	attend, held, trap := m.Attend, m.Held, m.CPU.OnTRAP
+	m.Attend = func() {
+		if attend != nil {
+			attend()
+		}
+		a.look()
+	}
+	m.Held = func() <-chan struct{} {
+		if held != nil {
+			if ch := held(); ch != nil {
+				return ch
+			}
+		}
+		return a.idle()
+	}
+	m.CPU.OnTRAP = func(code uint8) {
+		a.calls++
+		if trap != nil {
+			trap(code)
+		}
+	}
+	a.leave = func() {
+		m.Attend, m.Held, m.CPU.OnTRAP = attend, held, trap
+		a.leave = func() {}
+	}
+	return a
+}
+
+// fail ends the run.
+func (a *attendant) fail(err error) {
+	a.stop(err)
+	a.m.Stop()
+}
+
+// known returns the kernel if it is in memory.
+func (a *attendant) known(g *kernel.Guest) *kernel.Kernel {
+	if a.kernel != nil && a.kernel.Loaded(g) {
+		return a.kernel
+	}
+	return nil
+}
+
+// look is called now and then while the processor is at work.
+func (a *attendant) look() {
+	now := a.m.Now()
+	if a.m.CPU.Mode == mmu.User || a.calls != a.seen || a.m.CPU.Waiting {
+		a.alive, a.seen = now, a.calls
+	}
+	if now-a.alive > deadTime {
+		a.fail(&CrashError{fmt.Sprintf("its kernel stays at PC %06o, at priority %d", a.m.CPU.R[7], a.m.CPU.PSW()>>5&7)})
+		return
+	}
+	g := look(a.m)
+	if k := a.known(g); k != nil && !a.panics(k, g) && a.in != nil {
+		a.feed(k.Rest(g, update), false)
+	}
+}
+
+// idle is called when the processor stands still. A channel tells when to ask again.
+func (a *attendant) idle() <-chan struct{} {
+	if !a.m.CPU.Waiting || a.ctx.Err() != nil {
+		return nil
+	}
+	a.out.idle()
+	now := a.m.Now()
+	g := look(a.m)
+	k := a.known(g)
+	if k != nil || a.calls != a.seen {
+		a.alive, a.seen = now, a.calls
+	}
+	if k == nil {
+		if now-a.alive > silentTime {
+			a.fail(&CrashError{fmt.Sprintf("it has done nothing for %d s", silentTime/console.Second)})
+		}
+		return nil
+	}
+	if a.panics(k, g) {
+		return nil
+	}
+	r := k.Rest(g, update)
+	typed, wait := a.feed(r, true)
+	switch {
+	case wait != nil:
+		return wait
+	case typed || !r.Stuck || a.m.Console.Pending() > 0:
+		a.stuck = 0
+	case a.stuck == 0:
+		a.stuck = now
+	case now-a.stuck > stuckTime:
+		e := &StuckError{}
+		for _, p := range r.Readers {
+			if p.Name != feederName {
+				e.Readers = append(e.Readers, p.Name)
+			}
+		}
+		a.fail(e)
+	}
+	return nil
+}
+
+// panics says whether the kernel has panicked, and ends the run when it is sure.
+func (a *attendant) panics(k *kernel.Kernel, g *kernel.Guest) bool {
+	why, panicked := k.Panic(g)
+	switch {
+	case !panicked || g.User:
+		a.panicked = 0
+		return false
+	case a.panicked == 0:
+		a.panicked = a.m.Now()
+	case a.m.Now()-a.panicked > console.Second:
+		a.fail(&CrashError{fmt.Sprintf("panic: %q", why)})
+	}
+	return true
+}
