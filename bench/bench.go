@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"v7em/block"
 	"v7em/images"
+	"v7em/journaldev"
 	"v7em/unix/fs"
 )
 
@@ -259,8 +261,13 @@ func copyPacks(to, from string, tasks []Task) error {
 		return fmt.Errorf("no RK05 packs in %s: run v7em install", from)
 	}
 	for _, p := range packs {
-		data, err := os.ReadFile(p)
+		// As recovery would leave it, were there something to recover.
+		store, _, err := journaldev.LookAs(p, journaldev.RK05, journaldev.Options{})
 		if err != nil {
+			return err
+		}
+		data := make([]byte, store.Blocks()*block.Size)
+		if _, err := store.ReadAt(data, 0); err != nil {
 			return err
 		}
 		if err := os.WriteFile(filepath.Join(to, filepath.Base(p)), data, 0o644); err != nil {

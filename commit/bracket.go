@@ -10,30 +10,15 @@ import (
 	"v7em/unix/kernel"
 )
 
-// stuckSet are processes whose brackets did not end: their programs, by number.
-type stuckSet map[int]string
+// processes are the names of programs, by process number.
+type processes map[int]string
 
-func stuckOf(list []kernel.Process) stuckSet {
-	s := stuckSet{}
+func named(list []kernel.Process) processes {
+	s := processes{}
 	for _, p := range list {
 		s[p.PID] = p.Name
 	}
 	return s
-}
-
-func (s stuckSet) has(p kernel.Process) bool {
-	name, ok := s[p.PID]
-	return ok && name == p.Name
-}
-
-// all says whether all of some processes, and there are some, were stuck before.
-func (s stuckSet) all(list []kernel.Process) bool {
-	for _, p := range list {
-		if !s.has(p) {
-			return false
-		}
-	}
-	return len(list) > 0
 }
 
 // brackets are those of the clone.
@@ -48,7 +33,7 @@ func (s *Settler) endBrackets(p *Point, a *attempt) error {
 		return nil
 	}
 	p.Cut = a.inside()
-	cut := stuckOf(p.Cut)
+	cut := named(p.Cut)
 	maps.DeleteFunc(s.stuck, func(pid int, name string) bool { return cut[pid] != name })
 	// One that waits for somebody is not waited for, but may have begun something.
 	b := s.brackets()

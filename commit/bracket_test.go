@@ -2,6 +2,7 @@ package commit
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,6 +119,126 @@ func TestWhatDoesNotEnd(t *testing.T) {
 					t.Errorf("%d instructions", first.Instructions)
 				}
 			})
+		}
+	})
+}
+
+// TestTraced has mkdir stopped by adb, half done: it is completed, and adb and mkdir
+// know nothing of that.
+func TestTraced(t *testing.T) {
+	g := guest.Boot(t, guest.Options{Files: map[string]string{"/etc/mkdir": half(t, "	3\n	br	.\n")}}) // 3: BPT
+	k := newCampaign(t, g)
+	g.Run("(echo :r; sleep 10000) | adb /etc/mkdir >/tmp/adb &")
+	begun(t, g, k)
+	g.Wait(guest.Second)
+	for range 2 {
+		p := k.point()
+		if len(p.Cut) != 1 || p.Cut[0].Name != "mkdir" || p.Cut[0].State != kernel.Stopped || len(p.Completed) != 1 {
+			t.Errorf("%+v, %v", p.Cut, p.Completed)
+		}
+		g.Run("echo x >/tmp/x")
+	}
+	if out := g.Run("ls -a /tmp/half"); out != "" {
+		t.Errorf("the guest's own directory has %q", out)
+	}
+}
+
+// TestNamesAlone has programs that only bear a name of those that bracket what they
+// do: nothing is half done, or it is and they wait for a line. None holds up a commit.
+func TestNamesAlone(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{
+			"/tmp/idle": "while :; do sleep 1; done\n", "/tmp/busy": "while :; do :; done\n",
+			"/etc/mv": half(t, reads),
+		}
+		for _, c := range []struct {
+			name, how string
+			cut       []string
+			half      int
+		}{
+			{"a shell that waits", "cp /bin/sh /tmp/mkdir; /tmp/mkdir /tmp/idle &\r", nil, 0},
+			{"a shell that loops", "cp /bin/sh /tmp/mkdir; /tmp/mkdir /tmp/busy &\r", []string{"mkdir"}, 0},
+			{"a half that waits for a line", "/etc/mv\r", nil, 1},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				g := guest.Boot(t, o)
+				k := newCampaign(t, g)
+				g.Run("sync")
+				g.Send(c.how)
+				g.Wait(10 * guest.Second)
+				for range 5 {
+					p := k.point()
+					if !slices.Equal(names(p.Cut), c.cut) || len(p.Completed) != c.half {
+						t.Errorf("%v, %v; want %v, %d", p.Cut, p.Completed, c.cut, c.half)
+					}
+					g.Wait(guest.Second / 3)
+				}
+			})
+		}
+	})
+}
+
+// TestDamageIsNoHalf has a directory that was left half done: a bracket that does not
+// end has nothing to do with it, and it stays as it is.
+func TestDamageIsNoHalf(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{"/etc/mkdir": half(t, loops1)}
+		g := guest.Boot(t, o)
+		s := NewSettler()
+		settle := func() *Point {
+			if err := s.Clone(g.M); err != nil {
+				t.Fatal(err)
+			}
+			p, err := s.Settle()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		g.Run("/etc/mkdir & sleep 2")
+		g.Run("kill -9 $!; sleep 1; cd /tmp; mv half left")
+		settle()
+		g.Run("/etc/mkdir & sleep 2")
+		p := settle()
+		f, err := fs.Open(p.Packs[kernel.Drive{Unit: 7}])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := f.ReadDir("/half"); err != nil || len(list) != 2 {
+			t.Errorf("half: %v, %v", list, err)
+		}
+		if list, err := f.ReadDir("/left"); err != nil || len(list) != 0 {
+			t.Errorf("left: %v, %v", list, err)
+		}
+	})
+}
+
+// TestKillsBesideStuck cuts the power of a loaded guest, with a bracket that does not
+// end, after commits at random instants: what is recovered is clean.
+func TestKillsBesideStuck(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{"/etc/mkdir": half(t, loops1), "/etc/rmdir": half(t, sleeps)}
+		for name, text := range loops {
+			o.Files[name] = text
+		}
+		g := guest.Boot(t, o)
+		j := journaled(t, g)
+		c := NewCommitter(g.M, j.volumes, Options{Clock: j.clock.Now})
+		defer c.Close()
+		background(g, "dirs /tmp/1", "files /tmp/2", "rm /tmp/3")
+		g.Run("/etc/mkdir & /etc/rmdir & sleep 5")
+		rng := rand.New(rand.NewPCG(1, 8))
+		for range 20 {
+			g.M.Run(rng.Uint64N(300e6))
+			j.clock.add(DefaultInterval)
+			c.attend()
+			c.wait()
+			for _, unit := range []int{0, 7} {
+				j.recovered(unit) // checks
+			}
+		}
+		if s := c.Stats(); s.Cut < 15 || s.Cut != s.Settled || s.Unsettled > 0 {
+			t.Errorf("%d points, %d cut, %d did not settle", s.Settled, s.Cut, s.Unsettled)
 		}
 	})
 }
@@ -391,6 +512,9 @@ func TestStuckBesideLoops(t *testing.T) {
 		k.report()
 		if cut < n*9/10 || k.unsettled > 0 {
 			t.Errorf("%d of %d captures, %d did not settle", cut, n, k.unsettled)
+		}
+		if m := k.instructions[n/2]; m > 2*shortLimit {
+			t.Errorf("%d instructions to settle: what did not end the last time holds up the others", m)
 		}
 	})
 }

@@ -1,6 +1,8 @@
 package commit
 
 import (
+	"slices"
+
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/mmu"
@@ -136,7 +138,7 @@ func (o *operations) take() operations {
 
 // giveBack puts what take returned before what was seen since.
 func (o *operations) giveBack(taken operations) {
-	all := append(taken.list, o.list...)
+	all := slices.Concat(taken.list, o.list)
 	o.more += taken.more + max(len(all)-maxOps, 0)
 	o.list = all[:min(len(all), maxOps)]
 }

@@ -1,10 +1,8 @@
 package commit
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +18,8 @@ import (
 type Volume interface {
 	Commit(state *block.Store, note journaldev.Note) (*journaldev.Ticket, error)
 	Writes() uint64
+	// Err returns the failed write or sync that made it read-only, or nil.
+	Err() error
 }
 
 // DefaultInterval is the time between two commits while there is something to
@@ -33,8 +33,10 @@ const (
 	// tries is how often a clone may fail to settle for a commit that somebody
 	// waits for.
 	tries = 5
-	// maxPause is the longest time, in intervals, between two tries.
-	maxPause = 9
+	// maxPause is how many intervals more than one there are at most between two tries.
+	maxPause = 2
+	// maxUnder is how many commits may be under way at a time.
+	maxUnder = 8
 	// keptTimes is how many settling times are kept for the statistics.
 	keptTimes = 4096
 )
@@ -54,6 +56,14 @@ type Options struct {
 	Clock     func() time.Time // nil for the host's
 	Settler   *Settler         // nil for one with the defaults
 
+	// Tell, if not nil, gets a line for the user whenever the guest's work is kept to less
+	// than was promised, or to that again. It is called in the goroutine that runs the
+	// machine, or calls Commit.
+	Tell func(line string)
+	// Late is how old the oldest work that no durable point covers may become before
+	// that is told; 0 for two intervals.
+	Late time.Duration
+
 	// InStep, if set, has everything go on in the goroutine that runs the machine, so
 	// that a run in virtual time is the same each time. A clone is settled at once;
 	// whether its commit is durable is looked at with each Attend and CPU.Hold, while
@@ -72,12 +82,15 @@ type Stats struct {
 	Cut       int `json:"cut"`       // commit points inside a bracket that did not end; see Point.Cut
 	Syncs     int `json:"syncs"`     // of the guest, that waited for their commit
 	Given     int `json:"given_up"`  // syncs that returned without one
+	Fallbacks int `json:"fallbacks"` // points of a V7 of which only the writes could be had
 
 	// The newest times, oldest first, at most 4096: what a clone cost the
 	// guest, and what settling took beside it.
 	CloneTimes   []time.Duration `json:"-"`
 	SettleTimes  []time.Duration `json:"-"`
 	Instructions []uint64        `json:"-"`
+	// Ages are how old the oldest work of each point was when the point was durable.
+	Ages []time.Duration `json:"-"`
 
 	LastErr error `json:"-"` // of the newest clone that came to nothing
 
@@ -86,8 +99,8 @@ type Stats struct {
 }
 
 // Committer takes commit points of a running machine and commits them to its
-// volumes. All its methods but Stats belong to the goroutine that runs the
-// machine; settling and committing go on in another one.
+// volumes. All its methods but Stats and Status belong to the goroutine that runs the
+// machine; settling and committing go on in others.
 type Committer struct {
 	m       *machine.Machine
 	o       Options
@@ -102,28 +115,32 @@ type Committer struct {
 	traps uint64
 	seen  operations
 	due   string // why a commit is due now; empty: none is
+	watch watch
 
 	// syncs are the processes, by u_procp, that are in sync.
 	syncs map[uint16]*waiter
 
-	// committed is what each volume holds; of the commit under way.
-	committed map[kernel.Drive]*block.Store
+	// newest is what each volume was handed last; of the commit that settles.
+	newest map[kernel.Drive]*block.Store
 
-	mu       sync.Mutex    // protects what follows
-	running  chan struct{} // closed when the commit under way is over; nil: none is
-	handed   *handed       // in step: the commit under way
-	err      error         // of the newest commit, nil when it is durable
-	failures int           // how many in a row came to nothing
-	returned operations    // what it would have told
-	covered  time.Time     // when the clone of the newest durable commit was taken
-	missed   *handed       // the newest commit, if it was handed over and is not durable
+	mu       sync.Mutex // protects what follows
+	settling bool       // a clone is in use
+	under    []*handed  // the commits under way, oldest first
+	wake     chan struct{}
+	err      error      // of the newest commit, nil when it is durable
+	failures int        // how many in a row came to nothing
+	returned operations // what they would have told
+	wants    wants      // of the next commit
+	covered  time.Time  // when the clone of the newest durable commit was taken
+	missed   []*handed  // the newest commits that were handed over and are not durable
 	stats    Stats
+	standing
 }
 
 // waiter is a process that is to return from sync.
 type waiter struct {
 	asked bool // a commit since it returned was started
-	done  bool // and is durable
+	done  bool // and is durable, or cannot be had
 	tries int
 }
 
@@ -139,10 +156,15 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 	if o.Settler == nil {
 		o.Settler = NewSettler()
 	}
-	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}}
-	c.SetVolumes(volumes)
+	if o.Late <= 0 {
+		o.Late = 2 * o.Interval
+	}
+	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}, wake: make(chan struct{})}
+	c.promise, c.odd = NoPoint, map[kernel.Drive]VolumeStatus{}
 	c.last = o.Clock()
 	c.covered = c.last
+	c.SetVolumes(volumes)
+	c.watch.diskWrites = diskWrites(m)
 	m.Attend = c.attend
 	m.Held = c.held
 	m.CPU.OnTRAP = c.trap
@@ -160,34 +182,42 @@ func (c *Committer) Stats() Stats {
 	s.CloneTimes = slices.Clone(s.CloneTimes)
 	s.SettleTimes = slices.Clone(s.SettleTimes)
 	s.Instructions = slices.Clone(s.Instructions)
+	s.Ages = slices.Clone(s.Ages)
 	return s
 }
 
 // attend starts a commit if one is due.
 func (c *Committer) attend() {
 	c.poll()
+	now := c.o.Clock()
+	c.look(now)
+	c.tell()
+	if c.due == "" && now.Sub(c.last) < c.o.Interval/8 {
+		return
+	}
 	reason := c.due
 	if reason == "" {
-		since := c.o.Clock().Sub(c.last)
-		if since < c.o.Interval/8 {
-			return
-		}
-		failed := c.failed()
-		writes := c.guestWrites() - c.writes
-		switch {
-		case failed > 0 && since < c.o.Interval*time.Duration(1+min(failed, maxPause)):
-			return // what did not end may need some time
-		case writes >= busyWrites:
-			reason = "size"
-		case since < c.o.Interval || writes == 0 && c.traps == 0 && failed == 0:
-			return
-		default:
-			reason = "interval"
-		}
+		reason = c.timely(now)
 	}
-	if c.start(reason, nil) {
+	if reason != "" && c.start(reason, nil) {
 		c.due = ""
 	}
+}
+
+// timely returns why it is time for a commit, empty if it is not.
+func (c *Committer) timely(now time.Time) string {
+	since := now.Sub(c.last)
+	failed := c.failed()
+	writes := c.guestWrites() - c.writes
+	switch {
+	case failed > 0 && since < c.o.Interval*time.Duration(1+min(failed, maxPause)):
+		return "" // what did not end may need some time
+	case writes >= busyWrites:
+		return "size"
+	case since < c.o.Interval || writes == 0 && c.traps == 0 && failed == 0:
+		return ""
+	}
+	return "interval"
 }
 
 // failed returns how many commits in a row came to nothing.
@@ -204,210 +234,41 @@ func (c *Committer) guestWrites() (n uint64) {
 	return n
 }
 
-// start clones the machine and commits what the clone settles to. It does nothing,
-// and reports false, while another commit is under way.
-func (c *Committer) start(reason string, w *waiter) bool {
-	c.mu.Lock()
-	if c.running != nil {
-		c.mu.Unlock()
-		return false
-	}
-	if w != nil {
-		w.asked = true
-	}
-	begin := c.o.Clock()
-	c.stats.Clones++
-	if err := c.settler.Clone(c.m); err != nil {
-		c.end(nil, 0, err, w)
-		c.mu.Unlock()
-		return true
-	}
-	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
-	c.seen.giveBack(c.returned)
-	h := &handed{begin: begin, ops: c.seen.take(), w: w}
-	c.returned = operations{}
-	c.last, c.writes, c.traps = begin, c.guestWrites(), 0
-	c.running = make(chan struct{})
-	c.mu.Unlock()
-	if c.o.InStep == nil {
-		go func() {
-			c.settle(h, reason)
-			c.finish(h)
-		}()
-		return true
-	}
-	c.settle(h, reason)
-	c.handed = h
-	c.poll()
-	return true
-}
-
-func keep[T any](list []T, v T) []T {
-	if len(list) >= keptTimes {
-		list = slices.Delete(list, 0, keptTimes/2)
-	}
-	return append(list, v)
-}
-
-// handed is a commit that was handed to the volumes.
-type handed struct {
-	begin   time.Time // when the clone was taken
-	point   *Point
-	took    time.Duration // to settle
-	ops     operations
-	w       *waiter
-	drives  []kernel.Drive // of the tickets
-	tickets []*journaldev.Ticket
-	err     error
-}
-
-// settle settles the clone and hands what comes of it to the volumes.
-func (c *Committer) settle(h *handed, reason string) {
-	begin := c.o.Clock()
-	h.point, h.err = c.settler.Settle()
-	h.took = c.o.Clock().Sub(begin)
-	if h.err == nil {
-		c.hand(h, journaldev.Note{Reason: reason, Ops: h.ops.list, More: h.ops.more})
-	}
-}
-
-// poll finishes the commit under way, in step, if it is durable.
-func (c *Committer) poll() {
-	h := c.handed
-	if h == nil {
-		return
-	}
-	for _, t := range h.tickets {
-		select {
-		case <-t.Done():
-		default:
-			return
-		}
-	}
-	c.handed = nil
-	c.finish(h)
-}
-
-// finish waits until a commit is durable, and notes how it ended.
-func (c *Committer) finish(h *handed) {
-	errs := []error{h.err}
-	for i, t := range h.tickets {
-		drive := h.drives[i]
-		if err := t.Wait(); err != nil {
-			errs = append(errs, inDrive(drive, err))
-			continue
-		}
-		c.committed[drive] = h.point.Packs[drive]
-	}
-	err := errors.Join(errs...)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.missed = nil
-	switch {
-	case err == nil:
-		c.covered = h.begin
-	case h.err == nil:
-		c.missed = h
-		fallthrough
-	default:
-		c.returned = h.ops
-	}
-	c.end(h.point, h.took, err, h.w)
-	close(c.running)
-	c.running = nil
-}
-
-// end notes how a commit ended. c.mu is held.
-func (c *Committer) end(p *Point, took time.Duration, err error, w *waiter) {
-	unsettled := errors.As(err, new(*UnsettledError))
-	switch {
-	case unsettled:
-		c.stats.Unsettled++
-	case errors.Is(err, kernel.ErrUnknown):
-		c.stats.Unknown++
-	case err == nil && p.Settled:
-		c.stats.Settled++
-		c.stats.SettleTimes = keep(c.stats.SettleTimes, took)
-		c.stats.Instructions = keep(c.stats.Instructions, p.Instructions)
-		c.stats.Stuck = p.Cut
-		if len(p.Cut) > 0 {
-			c.stats.Cut++
-		}
-	case err == nil:
-		c.stats.Prefixes++
-	}
-	c.err = err
-	c.failures++
-	if err == nil {
-		c.failures = 0
-	} else {
-		c.stats.LastErr = err
-	}
-	if w == nil {
-		return
-	}
-	w.tries++
-	switch {
-	case err == nil:
-		w.done = true
-		c.stats.Syncs++
-	case unsettled && w.tries <= tries:
-		w.asked = false
-	default:
-		w.done = true
-		c.stats.Given++
-	}
-}
-
-// hand hands a commit point to the volumes that it changes, in the order of their
-// drives.
-func (c *Committer) hand(h *handed, note journaldev.Note) {
-	drives := slices.SortedFunc(maps.Keys(c.volumes), func(a, b kernel.Drive) int {
-		return cmp.Or(cmp.Compare(a.Controller, b.Controller), cmp.Compare(a.Unit, b.Unit))
-	})
-	var errs []error
-	for _, drive := range drives {
-		state := h.point.Packs[drive]
-		if state == nil || c.committed[drive] != nil && same(state, c.committed[drive]) {
-			continue
-		}
-		delete(c.committed, drive)
-		t, err := c.volumes[drive].Commit(state, note)
-		if err != nil {
-			errs = append(errs, inDrive(drive, err))
-			continue
-		}
-		h.drives, h.tickets = append(h.drives, drive), append(h.tickets, t)
-	}
-	h.err = errors.Join(errs...)
-}
-
-// inDrive says in which drive something has failed, if the error does not.
-func inDrive(drive kernel.Drive, err error) error {
-	if e := new(journaldev.Error); errors.As(err, &e) && e.Unit != "" {
-		return err
-	}
-	return fmt.Errorf("%s: %w", drive, err)
-}
-
-// same says whether two states of a pack differ in nothing but swap space.
-func same(a, b *block.Store) bool {
-	layout := journaldev.Detect(a)
-	for n := range a.Diff(b) {
-		if !layout.Swap.Has(n) {
-			return false
-		}
-	}
-	return true
-}
-
 // Commit makes durable what the guest has done so far, and waits for that. The
-// machine must not run meanwhile.
+// machine must not run meanwhile. A volume that has failed is no error here: see Left.
 func (c *Committer) Commit(reason string) error {
+	defer c.tell()
 	c.wait()
 	c.start(reason, nil)
 	c.wait()
 	return c.outcome()
+}
+
+// Last is Commit at the end of a run. When no better point can be had, the packs are
+// taken as the guest's writes have left them. The error says what the run leaves behind:
+// then, or when a volume has failed, not all that the guest did is kept, or not as was
+// promised.
+func (c *Committer) Last(reason string) error {
+	defer c.tell()
+	err := c.Commit(reason)
+	if err != nil {
+		c.want(wants{fallback: true, last: true})
+		c.start(reason, nil)
+		c.wait()
+		if ferr := c.outcome(); ferr != nil {
+			err = fmt.Errorf("what the guest did last is not kept: %w", ferr)
+		} else {
+			err = c.fellBack(err)
+		}
+	}
+	return errors.Join(err, c.Left())
+}
+
+// want says what the next commit may be less than others.
+func (c *Committer) want(w wants) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wants = w
 }
 
 // outcome returns the error of the newest commit.
@@ -419,14 +280,22 @@ func (c *Committer) outcome() error {
 
 // wait waits until no commit is under way.
 func (c *Committer) wait() {
-	for c.poll(); c.handed != nil; c.poll() {
-		c.o.InStep()
-	}
-	c.mu.Lock()
-	running := c.running
-	c.mu.Unlock()
-	if running != nil {
-		<-running
+	for {
+		c.poll()
+		c.mu.Lock()
+		var newest *handed
+		if n := len(c.under); n > 0 {
+			newest = c.under[n-1]
+		}
+		c.mu.Unlock()
+		switch {
+		case newest == nil:
+			return
+		case c.o.InStep != nil:
+			c.o.InStep()
+		default:
+			<-newest.over
+		}
 	}
 }
 
@@ -434,8 +303,15 @@ func (c *Committer) wait() {
 // out. Commit first.
 func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 	c.wait()
+	c.mu.Lock()
+	for d, v := range c.odd {
+		if volumes[d] == nil || v.State == VolumeFailed && volumes[d] != c.volumes[d] {
+			delete(c.odd, d)
+		}
+	}
+	c.mu.Unlock()
 	c.volumes = volumes
-	c.committed = map[kernel.Drive]*block.Store{}
+	c.newest = map[kernel.Drive]*block.Store{}
 	c.writes = c.guestWrites()
 }
 
@@ -447,7 +323,9 @@ func (c *Committer) Close() {
 
 // trap sees the guest's system calls.
 func (c *Committer) trap(code uint8) {
-	c.traps++
+	if c.traps++; c.dirty.IsZero() {
+		c.work(c.o.Clock())
+	}
 	call, _, _ := decode(c.m, code)
 	if syscalls[call].name != "" {
 		if k := c.settler.Kernel(); k != nil {
@@ -486,8 +364,11 @@ func (c *Committer) hold() bool {
 		if !asked {
 			c.start("sync", w)
 		}
+		c.look(c.o.Clock())
+		c.tell()
 		return true
 	}
+	c.tell() // what it does not cover is told before it returns
 	delete(c.syncs, p)
 	if len(c.syncs) == 0 && c.o.InStep == nil {
 		c.m.CPU.Hold = nil
@@ -502,18 +383,36 @@ var over = func() <-chan struct{} {
 	return ch
 }()
 
+// askAgain is the longest time, on the host, that a processor stands still before the
+// committer looks again.
+const askAgain = 50 * time.Millisecond
+
 // held tells a machine whose processor stands still what it waits for.
 func (c *Committer) held() <-chan struct{} {
 	if c.o.InStep != nil {
 		return nil // virtual time goes on
 	}
-	if c.m.CPU.Mode != mmu.User || c.m.CPU.Waiting || c.syncs[process(c.m)] == nil {
+	if c.m.CPU.Mode != mmu.User || c.m.CPU.Waiting {
+		return nil
+	}
+	w := c.syncs[process(c.m)]
+	if w == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.running == nil {
+	if w.done || !w.asked && !c.settling {
 		return over // hold knows more
 	}
-	return c.running
+	wake, again := c.wake, make(chan struct{})
+	go func() {
+		defer close(again)
+		t := time.NewTimer(askAgain)
+		defer t.Stop()
+		select {
+		case <-wake:
+		case <-t.C:
+		}
+	}()
+	return again
 }

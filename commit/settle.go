@@ -71,7 +71,7 @@ type Settler struct {
 	// impatient is for tests: brackets get no instructions at all.
 	impatient bool
 
-	stuck stuckSet // the brackets that did not end when they were given Limit
+	stuck processes // the brackets that did not end when they were given Limit
 	// whole are the packs at the newest point at which nobody was inside a bracket.
 	whole map[kernel.Drive]*block.Store
 }
@@ -291,20 +291,19 @@ func (a *attempt) run() {
 }
 
 // waitForBrackets waits for the ends of brackets, and remembers which do not end. Those
-// that did not the last time get no more than they would take.
+// that did not the last time get no more than they would take, and stand still while
+// others come to their ends.
 func (a *attempt) waitForBrackets(limit uint64) {
 	short := min(limit, shortLimit)
 	a.wait(short, shortTime)
 	if a.over() {
 		return
 	}
-	if !a.s.stuck.all(a.inside()) {
-		a.others = true
-		a.wait(limit-short, timeLimit)
-		a.others = false
-	}
+	a.others = true
+	a.wait(limit-short, timeLimit)
+	a.others = false
 	if !a.over() {
-		a.s.stuck = stuckOf(a.inside())
+		a.s.stuck = named(a.inside())
 	}
 }
 

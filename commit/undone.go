@@ -19,10 +19,12 @@ type Undone struct {
 	// Quiet says that the guest has made no system call since then, and written
 	// nothing.
 	Quiet bool
+	// Worst is the longest that work has waited until it was durable.
+	Worst time.Duration
 
-	// Handed are the transactions of the newest commit, by drive, if all packs that it
-	// changes have got theirs, but were not heard of. If all of them are recovered
-	// nevertheless, Later is what is left to lose.
+	// Handed are the transactions of the first commit since then, by drive, if all packs that
+	// it changes have got theirs, but were not heard of. If all of them are recovered
+	// nevertheless, Later is what is left to lose, which may go on in the same way.
 	Handed map[kernel.Drive]uint64
 	Later  *Undone
 }
@@ -36,13 +38,21 @@ func (c *Committer) Undone() Undone {
 	all := operations{list: slices.Clone(c.seen.list), more: c.seen.more}
 	all.giveBack(c.returned)
 	quiet := c.traps == 0 && c.guestWrites() == c.writes
-	u := Undone{Since: c.covered, Ops: all.list, More: all.more, Quiet: quiet && c.failures == 0}
-	if h := c.missed; h != nil {
-		u.Handed = map[kernel.Drive]uint64{}
+	u := Undone{Since: c.covered, Ops: all.list, More: all.more, Quiet: quiet && c.failures == 0, Worst: c.worst}
+	// What is left to lose behind each commit of which nothing was heard.
+	for last := &u; len(c.missed) > 0; {
+		h := c.missed[0]
+		c.missed = c.missed[1:]
+		last.Handed = map[kernel.Drive]uint64{}
 		for i, t := range h.tickets {
-			u.Handed[h.drives[i]] = t.ID()
+			last.Handed[h.drives[i]] = t.ID()
 		}
-		u.Later = &Undone{Since: h.begin, Ops: slices.Clone(c.seen.list), More: c.seen.more, Quiet: quiet}
+		later := operations{list: slices.Clone(c.seen.list), more: c.seen.more}
+		for _, o := range slices.Backward(c.missed) {
+			later.giveBack(o.own)
+		}
+		last.Later = &Undone{Since: h.begin, Ops: later.list, More: later.more, Quiet: quiet && len(c.missed) == 0}
+		last = last.Later
 	}
 	return u
 }

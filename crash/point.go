@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"v7em/block"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/internal/hostfile"
 	"v7em/journaldev"
@@ -236,7 +237,7 @@ func (j *judge) trace(w io.Writer, p point, f *finding, reports []*fs.Report) er
 		if len(ops) > 0 {
 			what = "operation " + strings.Join(ops, ", ")
 		}
-		line("%s %s: %s %s", j.Packs[h.pack].Drive, h.path, what, how)
+		line("%s %s: %s %s", j.Packs[h.pack].Drive, escape.Name(h.path), what, how)
 	}
 	if count == 0 {
 		line("nothing")
@@ -286,7 +287,7 @@ func (j *judge) trace(w io.Writer, p point, f *finding, reports []*fs.Report) er
 }
 
 func (o *Op) text() string {
-	return strings.TrimSpace(o.Program + ": " + o.Call + " " + o.Path)
+	return strings.TrimSpace(escape.Name(o.Program) + ": " + o.Call + " " + escape.Name(o.Path))
 }
 
 // losses tells of each sector that is not synced what is left.

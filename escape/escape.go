@@ -5,8 +5,10 @@
 package escape
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -71,4 +73,24 @@ func escaped(s string, keep func(s string) int) string {
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// JSON returns JSON text, which may hold any Unicode in its strings, with what is not
+// printable escaped as JSON has it: it means the same, and does nothing to a terminal.
+func JSON(text []byte) []byte {
+	var b []byte
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsPrint(r):
+			b = append(b, text[i:i+n]...)
+		case r <= 0xffff:
+			b = fmt.Appendf(b, `\u%04x`, r)
+		default:
+			hi, lo := utf16.EncodeRune(r)
+			b = fmt.Appendf(b, `\u%04x\u%04x`, hi, lo)
+		}
+		i += n
+	}
+	return b
 }

@@ -1,6 +1,7 @@
 package escape
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -29,6 +30,23 @@ func TestEscape(t *testing.T) {
 		}
 		if got := Line(tt.in); got != tt.line {
 			t.Errorf("Line(%q) = %q, want %q", tt.in, got, tt.line)
+		}
+	}
+}
+
+func TestJSON(t *testing.T) {
+	for _, name := range []string{"plain", "größe", "\x7f\u009b31m", "\u202e", "\U000e0001\U0001f600", "\\ \" \n\t\x1b"} {
+		b, err := json.MarshalIndent(map[string]string{"name": name}, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back map[string]string
+		got := JSON(b)
+		if err := json.Unmarshal(got, &back); err != nil || back["name"] != name {
+			t.Errorf("%q is %q: %q, %v", name, got, back["name"], err)
+		}
+		if i := strings.IndexFunc(string(got), func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%q is %q", name, got)
 		}
 	}
 }

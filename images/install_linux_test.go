@@ -40,7 +40,7 @@ func TestCopyOutFull(t *testing.T) {
 	if err := os.WriteFile(host, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := tree.CopyOut("/unix", host, nil); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), host) {
+	if err := copyOut(tree, "/unix", host); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), host) {
 		t.Errorf("got %v", err)
 	}
 	if b, err := os.ReadFile(host); err != nil || string(b) != "mine" {

@@ -53,13 +53,14 @@ type Keep struct {
 	Sync        journaldev.SyncMethod
 	Data        journaldev.DataMode
 	JournalSize int64 // bytes; 0 for what is there, or the default
+	AnySize     bool  // take images of any length; see journaldev.Options
 	// Wrap, if set, stands between the packs and their files; see journaldev.Options.
 	Wrap func(drive, name string, f journaldev.File) journaldev.File
 }
 
 // Open opens an image as the pack in a drive, which has that name in messages.
 func (k Keep) Open(path string, kind journaldev.Kind, drive string) (Pack, error) {
-	o := journaldev.Options{Unit: drive, Sync: k.Sync, WriteThrough: k.Journal == JournalThrough}
+	o := journaldev.Options{Unit: drive, AnySize: k.AnySize, Sync: k.Sync, WriteThrough: k.Journal == JournalThrough}
 	if k.Wrap != nil {
 		o.Wrap = func(name string, f journaldev.File) journaldev.File { return k.Wrap(drive, name, f) }
 	}

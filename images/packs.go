@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"v7em/escape"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/rk"
@@ -88,7 +89,9 @@ func (d *Drives) Tree() (*Tree, []Mount, error) {
 // mounted is Tree without what cannot be mounted: a missing pack, one without a file
 // system. A line is told of each.
 func (d *Drives) mounted(tell func(format string, args ...any)) (*Tree, []Mount, error) {
-	return d.mount(func(m Mount, err error) { tell("%s is not mounted on %s: %v", m.Device, m.Dir, err) })
+	return d.mount(func(m Mount, err error) {
+		tell("%s is not mounted on %s: %v", escape.Name(m.Device), escape.Name(m.Dir), err)
+	})
 }
 
 // Mounted returns the file tree on the packs without what cannot be mounted.
@@ -147,11 +150,11 @@ func (d *Drives) mountOne(t *Tree, m Mount) error {
 	major, minor := st.Device()
 	r, ok := d.region(minor)
 	if st.Type() != v7fs.ModeBlock || major != d.Set.block || !ok {
-		return fmt.Errorf("%s is no pack in a drive", m.Device)
+		return fmt.Errorf("%s is no pack in a drive", escape.Name(m.Device))
 	}
 	f, err := v7fs.Open(r)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.Device, err)
+		return fmt.Errorf("%s: %w", escape.Name(m.Device), err)
 	}
 	return t.Mount(f, m.Dir)
 }

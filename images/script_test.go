@@ -203,6 +203,14 @@ func TestScriptOutput(t *testing.T) {
 	}
 }
 
+func copyIn(t *Tree, host, guest string) error {
+	return (&Copier{Tree: t}).In(context.Background(), host, guest)
+}
+
+func copyOut(t *Tree, guest, host string) error {
+	return (&Copier{Tree: t}).Out(context.Background(), guest, host)
+}
+
 func TestTransfer(t *testing.T) {
 	d := drives(t, RK())
 	tree, _, err := d.Tree()
@@ -220,7 +228,7 @@ func TestTransfer(t *testing.T) {
 	for guest, want := range map[string]string{
 		"/tmp/x.c": "/tmp/x.c", "/tmp": "/tmp/a.c", "/usr/tmp/": "/usr/tmp/a.c", "rel": "/rel", "/usr/src/cmd/../x": "/usr/src/x",
 	} {
-		if err := tree.CopyIn(host, guest); err != nil {
+		if err := copyIn(tree, host, guest); err != nil {
 			t.Errorf("%s: %v", guest, err)
 			continue
 		}
@@ -229,7 +237,7 @@ func TestTransfer(t *testing.T) {
 			t.Errorf("%s: %+v, %v", want, st, err)
 		}
 		back := filepath.Join(dir, "back")
-		if err := tree.CopyOut(want, back, nil); err != nil {
+		if err := copyOut(tree, want, back); err != nil {
 			t.Error(err)
 		}
 		if b, err := os.ReadFile(back); err != nil || string(b) != "main(){}\n" {
@@ -240,10 +248,10 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := tree.CopyOut("/etc/group", "-", &out); err != nil || !strings.HasPrefix(out.String(), "other::1:") {
+	if err := (&Copier{Tree: tree, Stdout: &out}).Out(t.Context(), "/etc/group", "-"); err != nil || !strings.HasPrefix(out.String(), "other::1:") {
 		t.Errorf("to standard output: %q, %v", out.String(), err)
 	}
-	if err := tree.CopyOut("/etc/group", dir, nil); err != nil {
+	if err := copyOut(tree, "/etc/group", dir); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "group")); err != nil {
@@ -252,15 +260,15 @@ func TestTransfer(t *testing.T) {
 	for _, tt := range []struct{ from, to string }{
 		{filepath.Join(dir, "none"), "/tmp/x"}, {dir, "/tmp/x"}, {host, "/no/such/dir/x"}, {host, "/tmp/a-name-of-15-ch"}, {host, "/dev/null"},
 	} {
-		if err := tree.CopyIn(tt.from, tt.to); err == nil {
-			t.Errorf("CopyIn(%q, %q) succeeded", tt.from, tt.to)
+		if err := copyIn(tree, tt.from, tt.to); err == nil {
+			t.Errorf("In(%q, %q) succeeded", tt.from, tt.to)
 		}
 	}
 	for _, tt := range []struct{ from, to string }{
 		{"/none", dir}, {"/usr", dir}, {"/dev/mem", dir}, {"/etc/rc", filepath.Join(dir, "no", "such")},
 	} {
-		if err := tree.CopyOut(tt.from, tt.to, nil); err == nil {
-			t.Errorf("CopyOut(%q, %q) succeeded", tt.from, tt.to)
+		if err := copyOut(tree, tt.from, tt.to); err == nil {
+			t.Errorf("Out(%q, %q) succeeded", tt.from, tt.to)
 		}
 	}
 	if err := tree.Sync(); err != nil {

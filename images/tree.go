@@ -98,6 +98,47 @@ func (t *Tree) Put(name string, r io.Reader, a fs.Attr) error {
 	return err
 }
 
+// PutWhole is Put that leaves a file that is there as it is until r has been read to its
+// end.
+func (t *Tree) PutWhole(name string, r io.Reader, a fs.Attr) error {
+	f, rel := t.at(name)
+	_, err := f.PutWhole(rel, r, a)
+	return err
+}
+
+// MkdirAll makes a directory and those missing above it. It says whether the directory
+// was not there before.
+func (t *Tree) MkdirAll(name string, a fs.Attr) (fresh bool, err error) {
+	f, rel := t.at(name)
+	_, err = f.Lookup(rel)
+	return errors.Is(err, os.ErrNotExist), f.MkdirAll(rel, a)
+}
+
+// Chtimes sets the times of last access and modification.
+func (t *Tree) Chtimes(name string, atime, mtime time.Time) error {
+	f, rel := t.at(name)
+	return f.Chtimes(rel, atime, mtime)
+}
+
+// WalkAll calls fn for what name stands for and all below it, over all file systems:
+// see fs.FS.WalkAll. f is the file system that st is of.
+func (t *Tree) WalkAll(name string, fn func(name string, f *fs.FS, st fs.Stat, err error) error) error {
+	name = path.Clean("/" + name)
+	f, rel := t.at(name)
+	return f.WalkAll(rel, func(at string, st fs.Stat, err error) error {
+		full := fs.Join(name, strings.TrimPrefix(strings.TrimPrefix(at, rel), "/"))
+		if at == rel {
+			full = name
+		} else if m, _ := t.at(full); err == nil && m != f { // a mount point
+			if err := t.WalkAll(full, fn); err != nil {
+				return err
+			}
+			return fs.SkipDir
+		}
+		return fn(full, f, st, err)
+	})
+}
+
 // Remove removes a file. It is no error when there is none.
 func (t *Tree) Remove(name string) error {
 	f, rel := t.at(name)

@@ -46,7 +46,8 @@ type backing struct {
 	f      hostFile
 	path   string
 	unit   string
-	dirty  bool // written since the last sync
+	shape  *shape // of an image: how the pack lies in it
+	dirty  bool   // written since the last sync
 	failed error
 	told   atomic.Pointer[error] // failed, for other goroutines
 }
@@ -71,6 +72,11 @@ func (b *backing) write(p []byte, off int64, block int) error {
 		return b.failed
 	}
 	b.dirty = true
+	if b.shape != nil && off+int64(len(p)) > b.shape.length {
+		if err := b.grow(); err != nil {
+			return err
+		}
+	}
 	if _, err := b.f.WriteAt(p, off); err != nil {
 		return b.fail("write", block, err)
 	}

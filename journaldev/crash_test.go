@@ -304,7 +304,7 @@ func (w *workload) verify(o VolumeOptions) (done int, err error) {
 // the commits lo to hi. It returns the image.
 func (w *workload) recovers(files [][]byte, o VolumeOptions, counts [][]bool, lo, hi int) (*crashtest.Plain, error) {
 	image := &crashtest.Plain{Data: files[0]}
-	r, err := open(&backing{f: image}, &backing{f: &crashtest.Plain{Data: files[1]}}, false)
+	r, err := open(packOf(image), &backing{f: &crashtest.Plain{Data: files[1]}}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +338,7 @@ func (w *workload) recoverTwice(files [][]byte, want *crashtest.Plain) error {
 		for l := range crashtest.NumLoss {
 			files := d.Crash(l, w.rnd)
 			image := &crashtest.Plain{Data: files[0]}
-			r, err := open(&backing{f: image}, &backing{f: &crashtest.Plain{Data: files[1]}}, false)
+			r, err := open(packOf(image), &backing{f: &crashtest.Plain{Data: files[1]}}, false)
 			if err != nil {
 				return fmt.Errorf("crash after event %d of recovery, %v: %w", d.At(), l, err)
 			}

@@ -214,10 +214,19 @@ func dirty(t testing.TB, seed uint64, o VolumeOptions) (image, journal []byte, s
 	return get(files[0]), get(files[1]), w.states
 }
 
+// packOf returns what stands before an image that is a pack and nothing else.
+func packOf(f File) *backing {
+	form, err := wholly(f)
+	if err != nil {
+		panic(err)
+	}
+	return &backing{f: f, path: "rk0.rk05", shape: form}
+}
+
 // recoverBytes recovers copies of the files of a pack.
 func recoverBytes(image, journal []byte) (*recovered, []byte, error) {
 	im := &crashtest.Plain{Data: bytes.Clone(image)}
-	r, err := open(&backing{f: im, path: "rk0.rk05"}, &backing{f: &crashtest.Plain{Data: bytes.Clone(journal)}}, false)
+	r, err := open(packOf(im), &backing{f: &crashtest.Plain{Data: bytes.Clone(journal)}}, false)
 	return r, im.Data, err
 }
 

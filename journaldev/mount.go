@@ -67,11 +67,11 @@ func OpenVolume(path string, kind Kind, o VolumeOptions) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, protected, err := openImage(path, kind, o.Options)
+	f, form, protected, err := openImage(path, kind, o.Options)
 	if err != nil {
 		return nil, err
 	}
-	v, err := openVolume(f, path, kind, protected, o)
+	v, err := openVolume(f, path, kind, form, protected, o)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -79,9 +79,9 @@ func OpenVolume(path string, kind Kind, o VolumeOptions) (*Volume, error) {
 	return v, nil
 }
 
-func openVolume(f *os.File, path string, kind Kind, protected error, o VolumeOptions) (*Volume, error) {
+func openVolume(f *os.File, path string, kind Kind, form *shape, protected error, o VolumeOptions) (*Volume, error) {
 	if protected != nil {
-		store, rec, err := loadThrough(f, path, o.Unit)
+		store, rec, err := loadThrough(f, path, form, o.Unit)
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +94,7 @@ func openVolume(f *os.File, path string, kind Kind, protected error, o VolumeOpt
 	name := JournalPath(path)
 	jf, err := openRegular(name, os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = createJournal(name, kind.Blocks, ringFor(o.JournalSize), o.Random); err == nil {
+		if err = createJournal(name, form.blocks, ringFor(o.JournalSize), o.Random); err == nil {
 			jf, err = openRegular(name, os.O_RDWR)
 		}
 	}
@@ -112,7 +112,7 @@ func openVolume(f *os.File, path string, kind Kind, protected error, o VolumeOpt
 		return nil, &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
 	empty := isEmpty(journal)
-	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit}, &backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit}, o)
+	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit, shape: form}, &backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit}, o)
 	if err != nil {
 		journal.Close()
 		image.Close()
@@ -151,7 +151,10 @@ func Mount(image, journal File, o VolumeOptions) (*Volume, error) {
 	o, err := o.withDefaults()
 	var v *Volume
 	if err == nil {
-		v, err = mount(&backing{f: image, path: "image", unit: o.Unit}, &backing{f: journal, path: "image.journal", unit: o.Unit}, o)
+		var form *shape
+		if form, err = wholly(image); err == nil {
+			v, err = mount(&backing{f: image, path: "image", unit: o.Unit, shape: form}, &backing{f: journal, path: "image.journal", unit: o.Unit}, o)
+		}
 	}
 	if err != nil {
 		image.Close()
@@ -163,17 +166,14 @@ func Mount(image, journal File, o VolumeOptions) (*Volume, error) {
 
 // open reads an image and its journal and brings home what the journal has.
 func open(home, journal *backing, force bool) (*recovered, error) {
-	size, err := home.f.Size()
-	if err != nil {
-		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
-	}
-	image := block.NewStore(int(size / block.Size))
-	if err := image.Load(home.f); err != nil {
-		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
-	}
 	j, err := readJournal(journal.f)
 	if err != nil {
 		return nil, journalError(home.path, nil, err)
+	}
+	home.shape.journaled(j.blocks)
+	image, err := home.shape.load(home.f)
+	if err != nil {
+		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
 	}
 	r, err := lookThrough(image, j, force)
 	if err != nil {
@@ -183,12 +183,8 @@ func open(home, journal *backing, force bool) (*recovered, error) {
 }
 
 func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
-	if size, err := journal.f.Size(); err == nil && size == 0 {
-		image, err := home.f.Size()
-		if err == nil {
-			err = formatJournal(journal, int(image/block.Size), ringFor(o.JournalSize), o.Random)
-		}
-		if err != nil {
+	if isEmpty(journal.f) {
+		if err := formatJournal(journal, home.shape.blocks, ringFor(o.JournalSize), o.Random); err != nil {
 			return nil, err
 		}
 	}
@@ -232,26 +228,28 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 
 // loadThrough reads an image and puts its journal, if it has one, over it, in
 // memory. It writes nothing.
-func loadThrough(f *os.File, path, unit string) (*block.Store, Recovery, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
-	}
-	store := block.NewStore(int(st.Size() / block.Size))
-	if err := store.Load(f); err != nil {
-		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
-	}
+func loadThrough(f *os.File, path string, form *shape, unit string) (*block.Store, Recovery, error) {
 	jf, err := openJournal(path)
-	if err != nil || jf == nil {
-		return store, Recovery{}, err
-	}
-	defer jf.Close()
-	if isEmpty(osFile{jf}) {
-		return store, Recovery{Empty: true}, nil
-	}
-	j, err := readJournal(osFile{jf})
 	if err != nil {
-		return nil, Recovery{}, journalError(path, nil, err)
+		return nil, Recovery{}, err
+	}
+	var j *journal
+	var seen Recovery
+	if jf != nil {
+		defer jf.Close()
+		if seen.Empty = isEmpty(osFile{jf}); !seen.Empty {
+			if j, err = readJournal(osFile{jf}); err != nil {
+				return nil, Recovery{}, journalError(path, nil, err)
+			}
+			form.journaled(j.blocks)
+		}
+	}
+	store, err := form.load(f)
+	if err != nil {
+		return nil, Recovery{}, &Error{Op: "read", Unit: unit, Path: path, Block: -1, Err: err}
+	}
+	if j == nil {
+		return store, seen, nil
 	}
 	r, err := lookThrough(store, j, false)
 	if err != nil {

@@ -30,21 +30,14 @@ var (
 // Bytes returns the length of an image of the kind.
 func (k Kind) Bytes() int64 { return int64(k.Blocks) * block.Size }
 
-// SizeError says that a file cannot be an image of a pack.
-type SizeError struct {
-	Path string
-	Kind Kind
-	Size int64 // the file's length in bytes
-}
-
-func (e *SizeError) Error() string {
-	return fmt.Sprintf("%s is no %s pack: it has %d bytes, a pack has %d", e.Path, e.Kind.Name, e.Size, e.Kind.Bytes())
-}
-
 // Options says how a pack is opened.
 type Options struct {
 	Unit     string // the drive's name for messages, "rk0"
 	ReadOnly bool   // mount it write-protected
+
+	// AnySize takes an image of any length: what is missing reads as zeros, and what is
+	// behind the pack is left alone.
+	AnySize bool
 
 	Sync SyncMethod // how written blocks are made durable, empty for fdatasync
 
@@ -75,19 +68,21 @@ type Pack struct {
 }
 
 // Open opens the image at path as a pack of the given kind and takes the
-// advisory lock on it. A file of another length is refused with a *SizeError, one
-// that is in use with a *BusyError; neither changes anything. A file that this
+// advisory lock on it. The image may be short by what Kind.Short allows: what is missing
+// reads as zeros, and the file stays short until it is written there. Behind the blocks
+// there may be SIMH's footer, which stays. A file of another length is refused with a
+// *SizeError, one that is in use with a *BusyError; neither changes anything. A file that this
 // user may not write is opened write-protected. What a journal beside the image has
 // is brought home first or, if the pack is only read, put over it in memory.
 func Open(path string, kind Kind, o Options) (*Pack, error) {
-	f, protected, err := openImage(path, kind, o)
+	f, form, protected, err := openImage(path, kind, o)
 	if err != nil {
 		return nil, err
 	}
 	readOnly := protected != nil
 	p := &Pack{kind: kind, readOnly: readOnly, protected: protected, through: o.WriteThrough}
 	if !readOnly {
-		p.recovery, err = settleOpen(f, path, nil, false, emptied)
+		p.recovery, err = settleOpen(f, path, form, nil, false, emptied)
 	}
 	var file File = osFile{f}
 	if err == nil && !readOnly {
@@ -98,9 +93,9 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 		}
 	}
 	if err == nil {
-		p.back = &backing{f: file, path: path, unit: o.Unit}
+		p.back = &backing{f: file, path: path, unit: o.Unit, shape: form}
 		var seen Recovery
-		p.store, seen, err = loadThrough(f, path, o.Unit)
+		p.store, seen, err = loadThrough(f, path, form, o.Unit)
 		if readOnly {
 			p.recovery = seen
 		}
@@ -115,9 +110,10 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 // errAsked is why a pack is write-protected that somebody wants only to read.
 var errAsked = errors.New("the pack is write-protected")
 
-// openImage opens the file of a pack, of any kind if that is zero, and locks it.
-// protected is nil for one that may be written, and else says why it may not.
-func openImage(path string, kind Kind, o Options) (f *os.File, protected, err error) {
+// openImage opens the file of a pack, of any kind if that is zero, and locks it. form is
+// how the pack lies in it. protected is nil for one that may be written, and else says
+// why it may not.
+func openImage(path string, kind Kind, o Options) (f *os.File, form *shape, protected, err error) {
 	wrap := func(op string, err error) error {
 		return &Error{Op: op, Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
@@ -130,22 +126,19 @@ func openImage(path string, kind Kind, o Options) (f *os.File, protected, err er
 		f, err = openRegular(path, os.O_RDONLY)
 	}
 	if err != nil {
-		return nil, nil, wrap("open", err)
+		return nil, nil, nil, wrap("open", err)
 	}
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		err = wrap("open", err)
-	case kind != Kind{} && st.Size() != kind.Bytes():
-		err = &SizeError{Path: path, Kind: kind, Size: st.Size()}
-	default:
-		err = lockFile(f, path, protected == nil)
+	// The lock comes first: who has it may be making the file longer.
+	if err = lockFile(f, path, protected == nil); err == nil {
+		var s shape
+		s, err = measureFile(f, path, kind, o.AnySize)
+		form = &s
 	}
 	if err != nil {
 		f.Close()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return f, protected, nil
+	return f, form, protected, nil
 }
 
 // Path returns the name of the host file.

@@ -445,12 +445,19 @@ func emptied(r *recovered, journal *backing) error {
 // Look returns the image at path, in memory, as Recover would leave it, and what that
 // would do. It writes nothing. If someone has the image the error is a *BusyError.
 func Look(path string) (*block.Store, Recovery, error) {
-	f, _, err := openImage(path, Kind{}, Options{ReadOnly: true})
+	return LookAs(path, Kind{}, Options{})
+}
+
+// LookAs is Look for an image of a pack of that kind. Of the options only Unit and AnySize
+// mean something.
+func LookAs(path string, kind Kind, o Options) (*block.Store, Recovery, error) {
+	o.ReadOnly = true
+	f, form, _, err := openImage(path, kind, o)
 	if err != nil {
 		return nil, Recovery{}, err
 	}
 	defer f.Close()
-	return loadThrough(f, path, "")
+	return loadThrough(f, path, form, o.Unit)
 }
 
 // RemoveJournal brings home what the journal of the image at path has and removes
@@ -463,7 +470,7 @@ func RemoveJournal(path string) (Recovery, error) {
 // is returned and lost. Nobody else may have the image, and this user must be able to
 // write it.
 func DropJournal(path string) (Held, error) {
-	f, protected, err := openImage(path, Kind{}, Options{})
+	f, _, protected, err := openImage(path, Kind{}, Options{})
 	if err != nil {
 		return Held{}, err
 	}
@@ -501,17 +508,17 @@ func isEmpty(f File) bool {
 // settle brings home what the journal of an image has and then calls done, with nil for
 // a journal without a byte. Without a journal it does nothing.
 func settle(path string, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
-	f, protected, err := openImage(path, Kind{}, Options{})
+	f, form, protected, err := openImage(path, Kind{}, Options{})
 	if err != nil {
 		return Recovery{}, err
 	}
 	defer f.Close()
-	return settleOpen(f, path, protected, force, done)
+	return settleOpen(f, path, form, protected, force, done)
 }
 
 // settleOpen is settle for an image that is open; protected says why it may not be
 // written, if so.
-func settleOpen(f *os.File, path string, protected error, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+func settleOpen(f *os.File, path string, form *shape, protected error, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
 	name := JournalPath(path)
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return Recovery{}, nil
@@ -528,7 +535,7 @@ func settleOpen(f *os.File, path string, protected error, force bool, done func(
 	if isEmpty(journal.f) {
 		return Recovery{Empty: true}, done(nil, journal)
 	}
-	r, err := open(&backing{f: osFile{f}, path: path}, journal, force)
+	r, err := open(&backing{f: osFile{f}, path: path, shape: form}, journal, force)
 	if err != nil {
 		return Recovery{}, err
 	}

@@ -193,7 +193,7 @@ func (j *journal) read(at, n int) ([]byte, error) {
 }
 
 // readZeroed reads p from a file at byte off, with zeros for what is past its end.
-func readZeroed(f File, p []byte, off int64) error {
+func readZeroed(f io.ReaderAt, p []byte, off int64) error {
 	n, err := f.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
 		err = nil

@@ -33,6 +33,10 @@ func advise(err error) error {
 		}
 		return advised{err, hint}
 	}
+	var size *journaldev.SizeError
+	if errors.As(err, &size) {
+		return advised{err, "--" + anySize + " of boot, run, bare and crash takes it: what is missing reads as zeros"}
+	}
 	return err
 }
 

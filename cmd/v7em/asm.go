@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"v7em/asm"
+	"v7em/escape"
 	"v7em/internal/hostfile"
 	"v7em/unix/aout"
 )
@@ -139,7 +140,7 @@ func mistakes(w io.Writer, err error) error {
 		return err
 	}
 	for _, e := range list {
-		fmt.Fprintln(w, "v7em:", printable(e.Error()))
+		fmt.Fprintln(w, "v7em:", escape.Line(e.Error()))
 	}
 	return fmt.Errorf("%d mistakes: nothing was made", len(list))
 }
@@ -297,7 +298,7 @@ func (d *disassembler) aout(f *aout.File) {
 // name prints the labels of an address.
 func (d *disassembler) name(at uint16) {
 	for _, s := range d.labels[at] {
-		d.printf("%s:\n", printable(s))
+		d.printf("%s:\n", escape.Name(s))
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +60,7 @@ The exit status is 0 after a HALT and 1 otherwise.`,
 	f.StringVar(&o.input, "input", "", "what the console gets as input: a `file`, or - for standard input")
 	f.StringVar(&o.switches, "switches", "0", "the console's switch register, octal")
 	f.StringArrayVar(&o.attach, "attach", nil, "put a pack into a drive: `DRIVE=FILE`, such as rk0=a.rk05 (may be repeated)")
+	addAnySize(f, &o.anySize)
 	f.StringArrayVar(&o.dump, "dump", nil, "print N words of physical memory from an address on: `A:N`, octal (may be repeated)")
 	return cmd
 }
@@ -76,6 +76,7 @@ type bareOptions struct {
 
 	input, switches string
 	attach          []string
+	anySize         bool
 }
 
 // memoryRange is a value of --dump.
@@ -181,9 +182,7 @@ func (o *bareOptions) run(cmd *cobra.Command, file string) error {
 	}
 	var perr error
 	if o.json {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		perr = e.Encode(s)
+		perr = printJSON(out, s, "  ")
 	} else {
 		perr = s.print(out)
 	}
@@ -243,7 +242,7 @@ func (o *bareOptions) attachPacks(m *machine.Machine) (packs []images.Pack, err 
 		if d.rp {
 			kind = journaldev.RP03
 		}
-		p, err := images.Keep{Journal: images.JournalOff}.Open(path, kind, name)
+		p, err := images.Keep{Journal: images.JournalOff, AnySize: o.anySize}.Open(path, kind, name)
 		if err != nil {
 			return packs, err
 		}

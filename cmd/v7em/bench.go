@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -91,7 +90,7 @@ disk of the host.`,
 					return err
 				}
 				if asJSON {
-					return printJSON(cmd.OutOrStdout(), r)
+					return printJSON(cmd.OutOrStdout(), r, "  ")
 				}
 				return printDisk(cmd.OutOrStdout(), r)
 			}
@@ -108,7 +107,7 @@ disk of the host.`,
 				return err
 			}
 			if asJSON {
-				return printJSON(cmd.OutOrStdout(), r)
+				return printJSON(cmd.OutOrStdout(), r, "  ")
 			}
 			return printBench(cmd.OutOrStdout(), r)
 		},
@@ -125,12 +124,6 @@ disk of the host.`,
 
 // settles is how many clones --disk settles under load.
 const settles = 400
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
 
 // printDisk prints the medians, and what the journals did, as tables.
 func printDisk(w io.Writer, r *bench.DiskReport) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"v7em/escape"
 	"v7em/rk"
 )
 
@@ -131,7 +132,7 @@ func (t *terminal) run(ctx context.Context) error {
 	defer t.screen.close()
 	t.show = t.screen.write
 	t.say = func(format string, args ...any) {
-		t.screen.say("v7em: " + fmt.Sprintf(format, args...) + "\r\n")
+		t.screen.say("v7em: " + escape.Line(fmt.Sprintf(format, args...)) + "\r\n")
 	}
 	t.say("^E opens the menu")
 	for {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 
 	"v7em/crash"
 	"v7em/crash/report"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/internal/hostfile"
 	"v7em/journaldev"
@@ -37,6 +37,7 @@ type crashOptions struct {
 	seed       uint64
 	guestCheck int
 	stress     bool
+	anySize    bool
 	json, html string
 	point, out string
 }
@@ -97,6 +98,7 @@ The status is 1 if a journaled disk came to harm, or lost what it had promised.`
 	fs.Uint64Var(&o.seed, "seed", 1, "chooses the points, what is lost, and what the workload does")
 	fs.IntVar(&o.guestCheck, "guest-check", 0, "have V7's own icheck and dcheck look at the disks of so many cuts")
 	fs.BoolVar(&o.stress, "stress", false, "commit 20 times as often as v7em boot does, into small journals, so that more is under way at a cut")
+	addAnySize(fs, &o.anySize)
 	fs.StringVar(&o.json, "json", "", "write everything that was found to a `file`, - for standard output")
 	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`, - for standard output")
 	fs.StringVar(&o.point, "point", "", "make one cut again, by its `ID`")
@@ -214,7 +216,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	packs, err := lookAtPacks(dir)
+	packs, err := lookAtPacks(dir, c.anySize)
 	if err != nil {
 		return err
 	}
@@ -227,7 +229,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 			if !images.Installed(c.dir) {
 				return usagef("--guest-check: mini has no icheck; it takes V7's, and none is installed in %s", c.dir)
 			}
-			if o.GuestPacks, err = lookAtPacks(c.dir); err != nil {
+			if o.GuestPacks, err = lookAtPacks(c.dir, c.anySize); err != nil {
 				return err
 			}
 		}
@@ -252,7 +254,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		return err
 	}
 	r.Stress = c.stress
-	if err := jsonOut.write(func(w io.Writer) error { return json.NewEncoder(w).Encode(r) }); err != nil {
+	if err := jsonOut.write(func(w io.Writer) error { return printJSON(w, r, "") }); err != nil {
 		return err
 	}
 	if err := htmlOut.write(func(w io.Writer) error { return report.Write(w, r) }); err != nil {
@@ -280,7 +282,7 @@ func (c *campaign) record(ctx context.Context, packs *images.Drives, w io.Writer
 		}
 		bar.show(fmt.Sprintf("recording %s on %s: booting", c.workload.Name, mode), 0, 0)
 		o.Progress = func(nanos uint64, events int) {
-			bar.show(fmt.Sprintf("recording %s on %s: %.1f s of the guest's time, %d events", printable(c.workload.Name), mode, float64(nanos)/1e9, events), 0, 0)
+			bar.show(fmt.Sprintf("recording %s on %s: %.1f s of the guest's time, %d events", escape.Line(c.workload.Name), mode, float64(nanos)/1e9, events), 0, 0)
 		}
 		run, err := crash.Record(ctx, o)
 		if err != nil {
@@ -312,11 +314,12 @@ func doubts(run *crash.Run) string {
 
 // lookAtPacks returns copies in memory of the packs in a directory, as recovery would
 // leave them. It changes nothing there.
-func lookAtPacks(dir string) (*images.Drives, error) {
+func lookAtPacks(dir string, anySize bool) (*images.Drives, error) {
 	set := images.RK()
 	d := &images.Drives{Set: set, Disks: make([]rk.Disk, set.Units)}
 	for unit := range d.Disks {
-		store, _, err := journaldev.Look(filepath.Join(dir, set.PackFile(unit)))
+		o := journaldev.Options{Unit: fmt.Sprintf("%s%d", set.Name, unit), AnySize: anySize}
+		store, _, err := journaldev.LookAs(filepath.Join(dir, set.PackFile(unit)), set.Kind, o)
 		if unit > 0 && errors.Is(err, os.ErrNotExist) {
 			continue
 		}
@@ -333,7 +336,7 @@ func lookAtPacks(dir string) (*images.Drives, error) {
 func verdict(w io.Writer, r *crash.Result) error {
 	for _, m := range r.Modes {
 		for _, d := range m.Disagreements {
-			fmt.Fprintf(w, "the guest does not agree: %s\n", printable(d))
+			fmt.Fprintf(w, "the guest does not agree: %s\n", escape.Line(d))
 		}
 		if m.Mode != crash.Journal {
 			continue

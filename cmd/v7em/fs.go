@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +12,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"v7em/block"
+	"v7em/escape"
+	"v7em/images"
 	"v7em/internal/hostfile"
 	"v7em/journaldev"
 	v7fs "v7em/unix/fs"
@@ -98,6 +98,62 @@ func journaled(image string) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
+// oddPack says whether the file of an image is a pack of a known kind, but not as such:
+// its end is missing, or SIMH's footer is behind it.
+func oddPack(image string) bool {
+	_, odd, err := journaldev.ImageBlocks(image)
+	return err == nil && odd
+}
+
+// hostRegion is the region in an image itself.
+type hostRegion interface {
+	v7fs.Device
+	Sync() error
+	Close() error
+}
+
+// packRegion is the region in a pack that is no more nor less than its blocks only when
+// package journaldev has looked at it.
+type packRegion struct {
+	v7fs.Device
+	*journaldev.Pack
+}
+
+func (p packRegion) Blocks() int                      { return p.Device.Blocks() }
+func (p packRegion) ReadBlock(n int, b []byte) error  { return p.Device.ReadBlock(n, b) }
+func (p packRegion) WriteBlock(n int, b []byte) error { return p.Device.WriteBlock(n, b) }
+
+// openToWrite opens blocks of the region, 0 for all, in an image without a journal.
+func (r *fsRegion) openToWrite(image string, blocks int) (hostRegion, error) {
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	part := fsRegion{offset: r.offset, blocks: blocks}
+	if !oddPack(image) {
+		d, err := part.open(image, false)
+		if err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	p, err := journaldev.Open(image, journaldev.Kind{}, journaldev.Options{})
+	if err != nil {
+		return nil, err
+	}
+	d, err := part.in(image, p)
+	if err == nil {
+		err = p.Protected()
+	}
+	if err == nil && d.Blocks() > p.Blocks()-r.offset {
+		err = fmt.Errorf("%s: %d blocks at block %d do not fit: the pack has %d", image, d.Blocks(), r.offset, p.Blocks())
+	}
+	if err != nil {
+		p.Close()
+		return nil, err
+	}
+	return packRegion{d, p}, nil
+}
+
 // in returns the region in the pack of an image.
 func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 	blocks := r.blocks
@@ -113,7 +169,7 @@ func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 // look opens the region for reading, through the journal if the image has one. It
 // changes nothing.
 func (r *fsRegion) look(image string) (v7fs.Device, func(), error) {
-	if !journaled(image) {
+	if !journaled(image) && !oddPack(image) {
 		d, err := r.open(image, true)
 		if err != nil {
 			return nil, nil, err
@@ -242,7 +298,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 	if real, err := filepath.EvalSymlinks(image); err == nil {
 		image = real
 	}
-	old, err := r.open(image, false)
+	old, err := r.openToWrite(image, r.blocks)
 	if err != nil {
 		return err
 	}
@@ -261,7 +317,7 @@ func (r *fsRegion) copyAndChange(cmd *cobra.Command, image string, fn func(v *v7
 		if err := copyHostFile(temp, image); err != nil {
 			return err
 		}
-		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, r.blocks, false)
+		d, err := r.openToWrite(temp.Name(), r.blocks)
 		if err != nil {
 			return err
 		}
@@ -424,7 +480,7 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 			return err
 		}
 	}
-	old, err := r.open(image, false)
+	old, err := r.openToWrite(image, r.blocks)
 	exists := err == nil
 	switch {
 	case exists:
@@ -458,7 +514,7 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 		if err != nil {
 			return err
 		}
-		d, err := v7fs.OpenHostFile(temp.Name(), r.offset, o.Blocks, false)
+		d, err := r.openToWrite(temp.Name(), o.Blocks)
 		if err != nil {
 			return err
 		}
@@ -488,7 +544,8 @@ func packBlocks(blocks int) int {
 	return blocks
 }
 
-func copyHostFile(to *os.File, from string) error {
+// copyHostFile copies a regular file of the host.
+func copyHostFile(to io.Writer, from string) error {
 	f, err := os.Open(from)
 	if err != nil {
 		return err
@@ -501,16 +558,8 @@ func copyHostFile(to *os.File, from string) error {
 	if !st.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file", from)
 	}
-	if _, err := io.Copy(to, f); err != nil {
-		return err
-	}
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		// The owner stays the owner, as far as this user may say so.
-		if err := to.Chown(int(sys.Uid), int(sys.Gid)); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	return to.Chmod(st.Mode().Perm())
+	_, err = io.Copy(to, f)
+	return err
 }
 
 func fsTarCommand(r *fsRegion) *cobra.Command {
@@ -546,7 +595,7 @@ replaced, but for directories; missing directories are made.`,
 					Map: func(name string) (string, bool) { return path.Join("/", into, name), true },
 					Progress: func(h *v7fs.TarHeader, to string) {
 						if verbose {
-							fmt.Fprintln(cmd.OutOrStdout(), printable(to))
+							fmt.Fprintln(cmd.OutOrStdout(), escape.Name(to))
 						}
 					},
 				})
@@ -638,7 +687,7 @@ func (o *listing) dir(v *v7fs.FS, dir string, heading bool) error {
 		if o.printed {
 			fmt.Fprintln(o.w)
 		}
-		fmt.Fprintf(o.w, "%s:\n", printable(dir))
+		fmt.Fprintf(o.w, "%s:\n", escape.Name(dir))
 	}
 	o.printed = true
 	for _, e := range list {
@@ -672,7 +721,7 @@ func (o *listing) line(name string, st v7fs.Stat) error {
 		s += fmt.Sprintf("%s %3d %3d %3d %s %s ", modeString(st.Mode), st.Nlink, st.UID, st.GID, size,
 			v7fs.UnixTime(st.MTime).Format("2006-01-02 15:04"))
 	}
-	_, err := fmt.Fprintf(o.w, "%s%s\n", s, printable(name))
+	_, err := fmt.Fprintf(o.w, "%s%s\n", s, escape.Name(name))
 	return err
 }
 
@@ -706,18 +755,6 @@ func modeString(mode uint16) string {
 			b[x.at] = x.low
 		} else {
 			b[x.at] = x.cap
-		}
-	}
-	return string(b)
-}
-
-// printable returns a name from an image with what could upset a terminal
-// replaced by question marks.
-func printable(name string) string {
-	b := []byte(name)
-	for i, c := range b {
-		if c < ' ' || c > '~' {
-			b[i] = '?'
 		}
 	}
 	return string(b)
@@ -766,8 +803,9 @@ func fsPutCommand(r *fsRegion) *cobra.Command {
 		Short: "Copy host files into the file system",
 		Long: `Put copies files of the host into the file system: to PATH, or into it if it is
 a directory. A file that is there is replaced. FILE - is standard input.
-Permissions and times are the host file's if --mode is not given, the owner is
-root if --uid and --gid are not. Names have at most 14 letters in V7.`,
+Permissions, with the set-id and sticky bits, and times are the host file's if
+--mode is not given. The owner, if --uid and --gid are not, is root, but for a
+file that is replaced: that keeps its own. Names have at most 14 letters in V7.`,
 		Example: `  v7em fs put rk0.rk05 hello.c notes.txt /tmp
   echo hello | v7em fs put rk0.rk05 - /etc/motd
   v7em fs put -r rk1.rk05 src /`,
@@ -783,21 +821,20 @@ root if --uid and --gid are not. Names have at most 14 letters in V7.`,
 				if len(files) > 1 && !isDir {
 					return fmt.Errorf("%s: %w, for more than one file", dest, v7fs.ErrNotDir)
 				}
+				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()), Stdin: interruptible(cmd), InPlace: true}
+				if a.mode.set {
+					c.Perm = &a.mode.value
+				}
+				if cmd.Flags().Changed("uid") || cmd.Flags().Changed("gid") {
+					c.UID, c.GID = &a.uid, &a.gid
+				}
 				for _, f := range files {
-					to := dest
-					if isDir {
-						if f == "-" {
-							return fmt.Errorf("%s: %w: name the file for standard input", dest, v7fs.ErrIsDir)
-						}
-						abs, err := filepath.Abs(f) // so that . has a name too
-						if err != nil {
-							return err
-						}
-						to = v7fs.Join(dest, filepath.Base(abs))
-					}
-					if err := a.put(interruptible(cmd), v, f, to, recursive); err != nil {
+					if err := c.In(cmd.Context(), f, dest); err != nil {
 						return err
 					}
+				}
+				if c.Left > 0 {
+					return fmt.Errorf("%s cannot be copied, so nothing is", count(c.Left, "file"))
 				}
 				return nil
 			})
@@ -809,71 +846,17 @@ root if --uid and --gid are not. Names have at most 14 letters in V7.`,
 	return cmd
 }
 
-// put copies the host file or directory name to the path to.
-func (a *attrFlags) put(stdin io.Reader, v *v7fs.FS, name, to string, recursive bool) error {
-	attr := a.attr()
-	if name == "-" {
-		if !a.mode.set {
-			attr.Perm = 0o644
-		}
-		_, err := v.Put(to, stdin, attr)
-		return err
-	}
-	st, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if !a.mode.set {
-		attr.Perm = uint16(st.Mode().Perm())
-	}
-	attr.MTime = st.ModTime()
-	switch {
-	case st.IsDir() && !recursive:
-		return fmt.Errorf("%s: is a directory: give -r to copy it with all that is in it", name)
-	case !st.IsDir() && !st.Mode().IsRegular():
-		return fmt.Errorf("%s: neither a file nor a directory", name)
-	case !st.IsDir():
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		_, err = v.Put(to, f, attr)
-		return err
-	}
-	if a.mode.set { // it is meant for the files
-		attr.Perm = uint16(st.Mode().Perm())
-	}
-	if err := v.MkdirAll(to, attr); err != nil {
-		return err
-	}
-	list, err := os.ReadDir(name)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		host := filepath.Join(name, e.Name())
-		if e.Type()&fs.ModeSymlink != 0 {
-			// Followed for files only, so that no loop is.
-			if st, err := os.Stat(host); err == nil && st.IsDir() {
-				return fmt.Errorf("%s: a symbolic link to a directory, which V7 cannot have", host)
-			}
-		}
-		if err := a.put(stdin, v, host, v7fs.Join(to, e.Name()), true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func fsGetCommand(r *fsRegion) *cobra.Command {
 	var recursive bool
 	cmd := &cobra.Command{
 		Use:   "get IMAGE PATH... FILE",
 		Short: "Copy files out of the file system",
 		Long: `Get copies files out of the image: to FILE, or into it if it is a directory.
-FILE - is standard output. Permissions and times go with them. A file appears
-under its name when it is complete.`,
+FILE - is standard output. Permissions, with the set-id and sticky bits, and
+times go with them; the owner is you. A file appears under its name when it is
+complete. With -r, what the host cannot have (a name that it does not take, or
+takes for another's) and what is damaged is left out with a line each, and the
+status is 1; devices are left out too.`,
 		Example: `  v7em fs get rk0.rk05 /etc/passwd /etc/rc .
   v7em fs get -r rk0.rk05 /etc etc.copy`,
 		Args: argCount(3, -1),
@@ -885,20 +868,14 @@ under its name when it is complete.`,
 				return fmt.Errorf("%s: not a directory, for more than one file", dest)
 			}
 			return r.read(args[0], func(v *v7fs.FS) error {
+				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()), Stdout: cmd.OutOrStdout()}
 				for _, p := range paths {
-					if dest == "-" {
-						if err := catFile(cmd.OutOrStdout(), v, p); err != nil {
-							return err
-						}
-						continue
-					}
-					to := dest
-					if base := path.Base(path.Clean("/" + p)); isDir && base != "/" {
-						to = filepath.Join(dest, base)
-					}
-					if err := get(v, p, to, recursive, cmd.ErrOrStderr()); err != nil {
+					if err := c.Out(cmd.Context(), p, dest); err != nil {
 						return err
 					}
+				}
+				if c.Left > 0 {
+					return fmt.Errorf("%s left out", count(c.Left, "file"))
 				}
 				return nil
 			})
@@ -906,62 +883,6 @@ under its name when it is complete.`,
 	}
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "directories with all that is in them")
 	return cmd
-}
-
-// get copies the file or tree at p to the host's file to. In a tree, devices are
-// left out with a word to w.
-func get(v *v7fs.FS, p, to string, recursive bool, w io.Writer) error {
-	st, err := v.Lookup(p)
-	if err != nil {
-		return err
-	}
-	if !st.IsDir() {
-		return getFile(v, p, st, to)
-	}
-	if !recursive {
-		return fmt.Errorf("%s: %w: give -r to copy it with all that is in it", p, v7fs.ErrIsDir)
-	}
-	return v.Walk(p, func(at string, st v7fs.Stat) error {
-		host := filepath.Join(to, filepath.FromSlash(strings.TrimPrefix(at, p)))
-		switch {
-		case st.IsDir():
-			if err := os.Mkdir(host, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-				return err
-			}
-			return nil
-		case st.Type() != v7fs.ModeRegular:
-			fmt.Fprintf(w, "v7em: %s: a device, left out\n", printable(at))
-			return nil
-		}
-		return getFile(v, at, st, host)
-	})
-}
-
-func getFile(v *v7fs.FS, p string, st v7fs.Stat, to string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(to), ".v7em-*")
-	if err != nil {
-		return underName(to, err)
-	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := catFile(f, v, p); err != nil {
-		return err
-	}
-	if err := f.Chmod(fs.FileMode(st.Mode & 0o777)); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	mtime := v7fs.UnixTime(st.MTime)
-	if err := os.Chtimes(f.Name(), mtime, mtime); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), to)
 }
 
 func fsMkdirCommand(r *fsRegion) *cobra.Command {
@@ -1028,6 +949,11 @@ given numbers, each from 0 to 255.`,
 	}
 	a.add(cmd.Flags(), 0o644)
 	return cmd
+}
+
+// sayOn returns a function that tells the user a line.
+func sayOn(w io.Writer) func(line string) {
+	return func(line string) { fmt.Fprintf(w, "v7em: %s\n", line) }
 }
 
 func fsRmCommand(r *fsRegion) *cobra.Command {
@@ -1100,13 +1026,11 @@ The status is 0 when nothing is wrong and 1 otherwise.`,
 			report := c.Check(d)
 			out := cmd.OutOrStdout()
 			if asJSON {
-				enc := json.NewEncoder(out)
-				enc.SetIndent("", "  ")
-				err = enc.Encode(struct {
+				err = printJSON(out, struct {
 					Image string `json:"image"`
 					Clean bool   `json:"clean"`
 					*v7fs.Report
-				}{args[0], report.Clean(), report})
+				}{args[0], report.Clean(), report}, "  ")
 			} else {
 				for _, p := range report.Problems {
 					fmt.Fprintln(out, p)

@@ -136,12 +136,12 @@ func TestFsRefusesJournal(t *testing.T) {
 		}
 	}
 	// An image of another length has no journal that fits.
-	short := journaledPack(t, false)
-	if err := os.Truncate(short, 4000*512); err != nil {
+	long := journaledPack(t, false)
+	if err := os.Truncate(long, 5000*512); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "it is of a pack of 4872 blocks, this one has 4000", "ls", short)
-	refused(t, "it is of a pack of 4872 blocks, this one has 4000", "mkdir", short, "/x")
+	refused(t, "it is of a pack of 4872 blocks, this one has 5000", "ls", long)
+	refused(t, "it is of a pack of 4872 blocks, this one has 5000", "mkdir", long, "/x")
 }
 
 // TestFsMkfsJournal makes a file system where there is a journal: that of the image,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"v7em/escape"
 	"v7em/images"
 	"v7em/images/mini"
 )
@@ -46,7 +47,7 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 			fmt.Fprintln(w, "v7em: booting mini; v7em install makes the disks of V7, beside it, from a copy or the network")
 			wanted = true
 		} else if err := ensureInstalled(ctx, dir, g.dist, w); g.guest == "" && errors.Is(err, images.ErrNoDistribution) {
-			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that v7em brings along\n", why(err))
+			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that v7em brings along\n", escape.Line(why(err)))
 			wanted = true
 		} else if err != nil {
 			return "", false, err

@@ -1,19 +1,17 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"v7em/escape"
 	"v7em/journaldev"
 )
 
@@ -85,7 +83,7 @@ image.`,
 				}
 			}
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
+				return printJSON(cmd.OutOrStdout(), s, "")
 			}
 			return s.print(cmd.OutOrStdout(), time.Now())
 		},
@@ -106,7 +104,7 @@ func (s *journalStatus) print(w io.Writer, now time.Time) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "journal:     %s, of a pack of %d blocks, begun %d times\n", s.Path, s.Blocks, s.Generation)
 	if s.InUse != "" {
-		fmt.Fprintf(&b, "in use:      %s\n", s.InUse)
+		fmt.Fprintf(&b, "in use:      %s\n", escape.Line(s.InUse))
 	}
 	fmt.Fprintf(&b, "home:        transaction %d\n", s.Home)
 	fmt.Fprintf(&b, "committed:   transaction %d, %d not home\n", s.Committed, s.Committed-s.Home)
@@ -181,10 +179,9 @@ transaction is an object on a line of its own.`,
 			if l == nil {
 				return fmt.Errorf("%s has no journal", args[0])
 			}
-			enc := json.NewEncoder(cmd.OutOrStdout())
 			for t := range l.Transactions(backwards) {
 				if asJSON {
-					err = enc.Encode(t)
+					err = printJSON(cmd.OutOrStdout(), t, "")
 				} else {
 					err = printTransaction(cmd.OutOrStdout(), t)
 				}
@@ -205,9 +202,9 @@ transaction is an object on a line of its own.`,
 
 func printTransaction(w io.Writer, t journaldev.Transaction) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "TRANS: %d %s %s %d updates %d bytes %s\n", t.ID, t.State, t.Time.Format("2006-01-02T15:04:05.000Z07:00"), len(t.Updates), t.Bytes, oneWord(t.Note.Reason))
+	fmt.Fprintf(&b, "TRANS: %d %s %s %d updates %d bytes %s\n", t.ID, t.State, t.Time.Format("2006-01-02T15:04:05.000Z07:00"), len(t.Updates), t.Bytes, escape.Word(t.Note.Reason))
 	for i, o := range t.Note.Ops {
-		fmt.Fprintf(&b, "OP: %d %d %s %d %s %s\n", t.ID, i, oneWord(o.Program), o.PID, oneWord(o.Call), oneWord(o.Path))
+		fmt.Fprintf(&b, "OP: %d %d %s %d %s %s\n", t.ID, i, escape.Word(o.Program), o.PID, escape.Word(o.Call), escape.Word(o.Path))
 	}
 	if t.Note.More > 0 {
 		fmt.Fprintf(&b, "OP: %d and %d more\n", t.ID, t.Note.More)
@@ -217,20 +214,6 @@ func printTransaction(w io.Writer, t journaldev.Transaction) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// oneWord returns what a guest chose as one word that does no harm to a terminal.
-func oneWord(s string) string {
-	odd := func(r rune) bool {
-		return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '"' || r == unicode.ReplacementChar
-	}
-	if s == "" {
-		return "-"
-	}
-	if strings.ContainsFunc(s, odd) {
-		return strconv.QuoteToASCII(s)
-	}
-	return s
 }
 
 func journalRecoverCommand() *cobra.Command {
@@ -254,7 +237,7 @@ The status is 1 when the journal is damaged, so that transactions are lost.`,
 				return err
 			}
 			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(r)
+				err = printJSON(cmd.OutOrStdout(), r, "")
 			} else {
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %v\n", args[0], r)
 			}

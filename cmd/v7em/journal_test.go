@@ -104,7 +104,7 @@ func TestJournalCommands(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if len(lines) < 6 || !regexp.MustCompile(`^TRANS: 1 home 2026-01-02T03:04:05\.000Z \d updates \d+ bytes sync$`).MatchString(lines[0]) ||
-		lines[1] != `OP: 1 0 mkdir 27 mknod "/d \x1b[2J"` {
+		lines[1] != `OP: 1 0 mkdir 27 mknod /d\040\033[2J` {
 		t.Errorf("dump:\n%s", out)
 	}
 	update := regexp.MustCompile(`^(SUPER|INODE|USED|FDATA): 1 \d+ bno = \d+ \d+ - \d+$`)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"v7em/commit"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/journaldev"
 	"v7em/machine"
@@ -32,11 +33,19 @@ func (f *keepFlags) add(fs *pflag.FlagSet) {
 	fs.Var(&f.keep.Sync, "sync", "how writes are made durable: fsync, fdatasync, msync, none")
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
 	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
+	addAnySize(fs, &f.keep.AnySize)
 	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
 	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is never synced, loses all of --write-back")
 	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter, "a fragile host writes by itself what has waited so long; 0: never")
 	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
 }
+
+// addAnySize adds the flag that takes images of any length.
+func addAnySize(fs *pflag.FlagSet, to *bool) {
+	fs.BoolVar(to, anySize, false, "take images of any length: what is missing in a pack reads as zeros, what is behind it is left alone")
+}
+
+const anySize = "any-size"
 
 // check checks the options, and completes keep.
 func (f *keepFlags) check() error {
@@ -60,20 +69,23 @@ func (f *keepFlags) check() error {
 }
 
 // committer has the journaled ones among the packs committed while the machine runs.
-// Without any it returns nil.
-func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack) *commit.Committer {
+// Without any it returns nil. tell gets a line when they are kept to less than is promised,
+// or again to that; late is when old work is told, 0 for the default.
+func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack, late time.Duration, tell func(line string)) *commit.Committer {
 	if f.keep.Journal != images.JournalOn {
 		return nil
 	}
-	return commit.NewCommitter(m, volumes(drives), commit.Options{Interval: f.interval, SyncWaits: f.syncWaits})
+	return commit.NewCommitter(m, volumes(drives), commit.Options{
+		Interval: f.interval, SyncWaits: f.syncWaits, Late: late, Tell: tell,
+	})
 }
 
-// volumes returns the packs that commit.
+// volumes returns the packs that commit, and those that have and failed.
 func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 	vs := map[kernel.Drive]commit.Volume{}
 	for name, p := range drives {
 		v, ok := p.(*journaldev.Volume)
-		if !ok || v.ReadOnly() {
+		if !ok || v.ReadOnly() && v.Err() == nil {
 			continue
 		}
 		d, err := parseDrive(name)
@@ -94,7 +106,7 @@ func volumes(drives map[string]images.Pack) map[kernel.Drive]commit.Volume {
 func tellRecovery(w io.Writer, drives map[string]images.Pack, eol string) {
 	for _, name := range slices.Sorted(maps.Keys(drives)) {
 		for _, line := range packLines(drives[name]) {
-			fmt.Fprintf(w, "v7em: %s: %s%s", name, line, eol)
+			fmt.Fprintf(w, "v7em: %s: %s%s", name, escape.Line(line), eol)
 		}
 	}
 }

@@ -10,10 +10,10 @@ import (
 
 	"v7em/block"
 	"v7em/commit"
+	"v7em/escape"
 	"v7em/images"
 	"v7em/journaldev"
 	v7fs "v7em/unix/fs"
-	"v7em/unix/kernel"
 )
 
 // loss is what a power cut has taken, and what was repaired when the power came back.
@@ -97,17 +97,16 @@ func (d *driveLoss) back(p images.Pack, before *block.Store) {
 // nobody had heard that it was durable may have been.
 func (l *loss) lost() *commit.Undone {
 	u := l.undone
-	if u == nil || u.Later == nil {
-		return u
-	}
-	for k, id := range u.Handed {
-		name := fmt.Sprintf("%s%d", map[kernel.Controller]string{kernel.RK: "rk", kernel.RP: "rp"}[k.Controller], k.Unit)
-		d := l.drives[name]
-		if d == nil || d.recovery.Count == 0 || d.recovery.Last < id {
-			return u
+	for u != nil && u.Later != nil {
+		for k, id := range u.Handed {
+			d := l.drives[k.String()]
+			if d == nil || d.recovery.Count == 0 || d.recovery.Last < id {
+				return u
+			}
 		}
+		u = u.Later
 	}
-	return u.Later
+	return u
 }
 
 // maxTold is how many lost operations are told one by one.
@@ -123,6 +122,9 @@ func (l *loss) told() []string {
 	}
 	if u := l.lost(); u != nil {
 		lines = append(lines, undoneLine(u, l.at))
+		if w := l.undone.Worst; w > 0 {
+			lines = append(lines, fmt.Sprintf("in this session, work was durable after at most %v", w.Round(time.Millisecond)))
+		}
 	} else {
 		lines = append(lines, "lost: what the guest kept in memory to write it later")
 	}
@@ -205,7 +207,7 @@ func undoneLine(u *commit.Undone, at time.Time) string {
 	}
 	var ops []string
 	for _, o := range u.Ops[:min(len(u.Ops), maxTold)] {
-		ops = append(ops, strings.TrimSpace(o.Call+" "+o.Path)+" ("+o.Program+")")
+		ops = append(ops, strings.TrimSpace(o.Call+" "+escape.Name(o.Path))+" ("+escape.Name(o.Program)+")")
 	}
 	if more := n - len(ops); more > 0 {
 		ops = append(ops, fmt.Sprintf("and %d more", more))

@@ -2,7 +2,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"v7em/escape"
 )
 
 func main() {
@@ -56,13 +60,30 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		err = errors.New("interrupted")
 	}
 	if err != nil && err.Error() != "" {
-		line := "v7em: " + strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ") + "\n"
+		line := "v7em: " + errorLine(err) + "\n"
 		if !understood || errors.As(err, new(badUsage)) {
 			line += "v7em: try --help\n"
 		}
 		lastWords(stderr, line)
 	}
 	return status
+}
+
+// errorLine returns an error for the terminal.
+func errorLine(err error) string {
+	return escape.Line(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+}
+
+// printJSON prints a value as JSON, indented or on one line.
+func printJSON(w io.Writer, v any, indent string) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", indent)
+	err := enc.Encode(v)
+	if err == nil {
+		_, err = w.Write(escape.JSON(b.Bytes()))
+	}
+	return err
 }
 
 // lastWordsTime is how long a terminal may take for an error.

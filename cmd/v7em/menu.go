@@ -70,7 +70,7 @@ func (t *terminal) menu(ctx context.Context) leaving {
 			fmt.Fprint(t.screen, menuText)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			fmt.Fprintf(t.screen, "%s\r\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+			fmt.Fprintf(t.screen, "%s\r\n", errorLine(err))
 		}
 	}
 }
@@ -167,7 +167,10 @@ func (t *terminal) status(m *machine.Machine) {
 	}
 	if t.committer != nil {
 		s := t.committer.Stats()
-		fmt.Fprintf(t.screen, "%d commit points, %d not settled in time\r\n", s.Settled+s.Prefixes, s.Unsettled)
+		fmt.Fprintf(t.screen, "%s, %d not settled in time\r\n", count(s.Settled+s.Prefixes+s.Fallbacks, "commit point"), s.Unsettled)
+		for _, line := range t.committer.Status().Lines() {
+			fmt.Fprintf(t.screen, "%s\r\n", line)
+		}
 	}
 }
 

@@ -45,7 +45,11 @@ The exit status is that of the guest's last command, or
   125  if v7em could not do it, or the guest has crashed
   130  if a signal has interrupted it
 In all these cases what the guest had done is kept. V7's sync ends with any
-status: say "sync; true".`,
+status: say "sync; true".
+
+--cp and --get copy directories with all that is in them, and permissions, with
+the set-id and sticky bits, and times. When something cannot be copied in, the
+guest does not run; out, the rest is, and the status is that of v7em's own failures.`,
 		Example: `  v7em run 'who; date; df'
   v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
   v7em run --get /usr/man/man1/ed.1:ed.1 true
@@ -62,8 +66,8 @@ status: say "sync; true".`,
 	cmd.Flags().DurationVar(&o.guestTimeout, "guest-timeout", time.Hour, "give up when the guest has taken so long, by its own clock; 0: never")
 	cmd.Flags().StringVar(&o.date, "date", "", "the guest's clock at the start: \"1979-01-10 12:00\", in GMT, or @SECONDS since 1970 (default: now)")
 	cmd.Flags().BoolVar(&o.scratch, "scratch", false, "throw all changes to the packs away")
-	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file in first: `HOST:GUEST` (may be repeated)")
-	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file or directory in first: `HOST:GUEST` (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file or directory out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
 	return cmd
 }
 
@@ -190,7 +194,7 @@ func (o *runOptions) run(cmd *cobra.Command, args []string) error {
 	out := newPump(ctx, cmd.OutOrStdout())
 	script := images.Script{
 		Commands: commands, In: in, Out: out, Now: o.now, Limit: o.guestTimeout, Fixed: o.date != "",
-		Note: func(line string) { fmt.Fprintf(cmd.ErrOrStderr(), "v7em: %s\n", line) },
+		Note: sayOn(cmd.ErrOrStderr()),
 	}
 	err := o.runScript(ctx, cmd.ErrOrStderr(), script, out)
 	if ferr := out.finish(); ferr != nil && !errors.Is(err, ferr) {
@@ -260,21 +264,21 @@ func (o *runOptions) runScript(ctx context.Context, errs io.Writer, script image
 		if err != nil {
 			return err
 		}
-		return o.session(d, out, func() (int, error) { return d.RunScript(ctx, m, script) })
+		return o.session(ctx, errs, d, out, func() (int, error) { return d.RunScript(ctx, m, script) })
 	}
 	return o.runOnPacks(ctx, errs, dir, set, m, script, out)
 }
 
 // session copies files in, has the guest run, and copies files out.
-func (o *runOptions) session(d *images.Drives, out io.Writer, run func() (int, error)) error {
-	if err := copyIn(d, o.putFiles, o.now); err != nil {
+func (o *runOptions) session(ctx context.Context, errs io.Writer, d *images.Drives, out io.Writer, run func() (int, error)) error {
+	if err := copyIn(ctx, d, o.putFiles, o.now, sayOn(errs)); err != nil {
 		return err
 	}
 	status, err := run()
 	if err != nil {
 		return err
 	}
-	if err := copyOut(d, o.getFiles, out); err != nil {
+	if err := copyOut(ctx, d, o.getFiles, out, sayOn(errs)); err != nil {
 		return err
 	}
 	if status != 0 {
@@ -296,16 +300,16 @@ func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string,
 	}
 	tellRecovery(errs, packs.ByDrive(), "\n")
 	defer func() { err = both(err, packs.Close()) }()
-	if c := o.committer(m, packs.ByDrive()); c != nil {
+	if c := o.committer(m, packs.ByDrive(), lateRun, sayOn(errs)); c != nil {
 		script.Off = func() error {
-			err := c.Commit("power off")
+			err := c.Last("power off")
 			c.Close()
 			packs.Revert()
 			return err
 		}
 		defer func() { err = both(err, packs.Commit()) }()
 	}
-	return o.session(&packs.Drives, out, func() (int, error) {
+	return o.session(ctx, errs, &packs.Drives, out, func() (int, error) {
 		ctx, stop := context.WithCancelCause(ctx)
 		watched := make(chan struct{})
 		go func() {
@@ -321,6 +325,10 @@ func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string,
 		return status, err
 	})
 }
+
+// lateRun is how old work may become that is not durable before a run says so: nobody
+// looks on, and the host may have much to do.
+const lateRun = 3 * time.Second
 
 // The times of watchPacks.
 const (
@@ -347,7 +355,9 @@ func watchPacks(ctx context.Context, packs *images.Packs, stop context.CancelCau
 	}
 }
 
-func copyIn(d *images.Drives, files []transfer, now time.Time) error {
+// copyIn copies files and directories into the guest's tree. When one cannot be had
+// whole the guest is not to run.
+func copyIn(ctx context.Context, d *images.Drives, files []transfer, now time.Time, say func(string)) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -357,14 +367,20 @@ func copyIn(d *images.Drives, files []transfer, now time.Time) error {
 	}
 	t.SetClock(now)
 	for _, f := range files {
-		if err := t.CopyIn(f.from, f.to); err != nil {
+		c := images.Copier{Tree: t, Recursive: true, Say: say}
+		err := c.In(ctx, f.from, f.to)
+		if err == nil && c.Left > 0 {
+			err = fmt.Errorf("%s cannot be copied", count(c.Left, "file"))
+		}
+		if err != nil {
 			return errors.Join(fmt.Errorf("--cp %s: %w", f.from, err), t.Sync())
 		}
 	}
 	return t.Sync()
 }
 
-func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
+// copyOut copies files and directories to the host, all that can be.
+func copyOut(ctx context.Context, d *images.Drives, files []transfer, w io.Writer, say func(string)) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -372,10 +388,16 @@ func copyOut(d *images.Drives, files []transfer, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, f := range files {
-		if err := t.CopyOut(f.from, f.to, w); err != nil {
-			return fmt.Errorf("--get %s: %w", f.from, err)
+		c := images.Copier{Tree: t, Recursive: true, Say: say, Stdout: w}
+		err := c.Out(ctx, f.from, f.to)
+		if err == nil && c.Left > 0 {
+			err = fmt.Errorf("%s left out", count(c.Left, "file"))
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--get %s: %w", f.from, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -133,7 +133,7 @@ func (s *session) insertPacks(errs io.Writer) error {
 		return err
 	}
 	s.warm = true
-	s.committer = s.o.committer(s.m, s.drives)
+	s.committer = s.o.committer(s.m, s.drives, 0, s.tell)
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (s *session) powerOn() (err error) {
 			return err
 		}
 	}
-	s.committer = s.o.committer(s.m, s.drives)
+	s.committer = s.o.committer(s.m, s.drives, 0, s.tell)
 	s.warm, s.tail, s.multi, s.kernel = false, nil, false, nil
 	s.keyboard = keyboard{plain: s.keyboard.plain}
 	return nil
@@ -294,11 +294,12 @@ func (s *session) byForce() leaving {
 	return leaveSync
 }
 
-// packErr returns a pack's failed write to the host, if there is one.
+// packErr returns a failed write to the host of a pack that is not committed, if there is
+// one: the committer tells of the others.
 func (s *session) packErr(ctx context.Context) (err error) {
 	s.do(ctx, func(*machine.Machine) {
 		for _, p := range s.drives {
-			if err == nil {
+			if _, committed := p.(*journaldev.Volume); err == nil && !committed {
 				err = p.Err()
 			}
 		}
@@ -311,7 +312,7 @@ func (s *session) leave(how leaving) error {
 	switch how {
 	case leaveSave:
 		// What is not committed is in the state.
-		err := s.commit("save")
+		err := s.commitLast("save")
 		if serr := s.saveState(); serr != nil {
 			return errors.Join(err, serr)
 		}
@@ -342,11 +343,11 @@ func (s *session) powerOff() error {
 			s.say("no shell answered the sync: what it had not written is lost")
 		}
 	}
-	if err := s.commit("power off"); err != nil {
-		return err
+	err := s.commitLast("power off")
+	if err == nil {
+		s.say("powered off")
 	}
-	s.say("powered off")
-	return nil
+	return err
 }
 
 // cut cuts the power of the machine, which has been halted. The packs are closed
@@ -406,6 +407,9 @@ func (s *session) closeAndReopen() error {
 	return s.powerOn()
 }
 
+// tell says what the committer has to say.
+func (s *session) tell(line string) { s.say("%s", line) }
+
 // commit makes what the guest has done durable in the journals.
 func (s *session) commit(reason string) error {
 	if s.committer == nil {
@@ -414,13 +418,18 @@ func (s *session) commit(reason string) error {
 	return s.committer.Commit(reason)
 }
 
+// commitLast is commit when nothing comes after it: the error says what is not kept.
+func (s *session) commitLast(reason string) error {
+	if s.committer == nil {
+		return nil
+	}
+	return s.committer.Last(reason)
+}
+
 // commitStopped makes durable what a machine has done that has stopped by itself: it is
 // off then, and what it had finished is finished.
 func (s *session) commitStopped() error {
-	if err := s.commit("stopped"); err != nil {
-		return fmt.Errorf("what the guest did last is not committed: %w", err)
-	}
-	return nil
+	return s.commitLast("stopped")
 }
 
 func (s *session) closeCommitter() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -81,7 +80,5 @@ func printBuild(w io.Writer, asJSON bool) error {
 		_, err := fmt.Fprintln(w, b)
 		return err
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(b)
+	return printJSON(w, b, "  ")
 }

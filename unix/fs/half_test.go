@@ -355,6 +355,25 @@ func TestHalvesRemovedParent(t *testing.T) {
 	}
 }
 
+// TestHalvesCrossed has two directories on their ways into each other: both stay where
+// they were, and can be reached.
+func TestHalvesCrossed(t *testing.T) {
+	f, _ := newFS(t, 1000)
+	h := halfFS{t, f}
+	for _, p := range []string{"/a", "/b", "/x"} { // the inodes of a and b come first
+		h.must(h.Mkdir(p, Attr{Perm: 0o755}))
+	}
+	for _, s := range append(mvSteps("/a", "/x/a"), mvSteps("/b", "/x/b")...) {
+		h.must(s(h))
+	}
+	before := tree(t, f)
+	h.must(mvSteps("/x/a", "/x/b/a")[0](h))
+	h.must(mvSteps("/x/b", "/x/a/b")[0](h))
+	if after := tree(t, completed(t, f)); after != before {
+		t.Errorf("there is %s, want %s", after, before)
+	}
+}
+
 // TestHalvesModel has several programs at work at once, each making, moving and
 // removing directories by single system calls, and others that make and remove files
 // in them. At every point, completed, the file system is clean and has all the files.

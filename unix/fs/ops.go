@@ -19,10 +19,12 @@ type Stat struct {
 
 // Attr is what a new file gets: permissions with the set-id and sticky bits
 // (type bits are ignored), owner, and modification time (zero for the clock).
+// With KeepOwner a file that is there keeps its owner and group.
 type Attr struct {
-	Perm     uint16
-	UID, GID int16
-	MTime    time.Time
+	Perm      uint16
+	UID, GID  int16
+	MTime     time.Time
+	KeepOwner bool
 }
 
 // fail wraps err with what was to be done and to which path.
@@ -173,25 +175,40 @@ func (f *FS) put(path string, r io.Reader, a Attr) (size int64, err error) {
 			return 0, err
 		}
 	}
+	if size, err = f.pour(ino, &n, r); err != nil {
+		return size, err
+	}
+	f.dress(&n, a)
+	return size, f.putInode(ino, &n)
+}
+
+// pour writes what r has to its end into file ino, which is empty and has inode n.
+func (f *FS) pour(ino int, n *Inode, r io.Reader) (size int64, err error) {
 	buf := make([]byte, 16*BlockSize)
 	for {
 		k, rerr := io.ReadFull(r, buf)
 		if k > 0 {
-			if _, err := f.writeAt(ino, &n, buf[:k], size); err != nil {
+			if _, err := f.writeAt(ino, n, buf[:k], size); err != nil {
 				return size, err
 			}
 			size += int64(k)
 		}
 		if rerr == io.EOF || rerr == io.ErrUnexpectedEOF {
-			break
+			return size, nil
 		}
 		if rerr != nil {
 			return size, rerr
 		}
 	}
+}
+
+// dress gives the regular file with inode n, which has new contents, what a says.
+func (f *FS) dress(n *Inode, a Attr) {
 	m := f.newInode(ModeRegular, a)
-	n.Mode, n.UID, n.GID, n.ATime, n.MTime, n.CTime = m.Mode, m.UID, m.GID, m.ATime, m.MTime, m.CTime
-	return size, f.putInode(ino, &n)
+	n.Mode, n.ATime, n.MTime, n.CTime = m.Mode, m.ATime, m.MTime, m.CTime
+	if !a.KeepOwner {
+		n.UID, n.GID = m.UID, m.GID
+	}
 }
 
 // WriteFile is Put of a slice.
@@ -398,6 +415,12 @@ func (f *FS) remove(p *place) error {
 	if err := f.erase(p.dir, &p.n, p.off); err != nil {
 		return err
 	}
+	return f.release(p)
+}
+
+// release takes a link from a file that has lost an entry, and with the last one the
+// file itself.
+func (f *FS) release(p *place) error {
 	if p.c.Nlink--; p.c.Nlink <= 0 {
 		return f.drop(p.child, &p.c)
 	}

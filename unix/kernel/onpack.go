@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"v7em/escape"
 	"v7em/unix/aout"
 	"v7em/unix/fs"
 )
@@ -82,7 +83,7 @@ func readExecutable(f *fs.FS, name string) ([]byte, error) {
 	}
 	data, err := f.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", escape.Name(name), err)
 	}
 	return data, nil
 }

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"v7em/commit"
+	"v7em/journaldev"
+	v7fs "v7em/unix/fs"
+)
+
+// Names that do something to a terminal, or that the host cannot have.
+const (
+	evilName  = "e\x1b]0;x\a\x9b31m"
+	newLine   = "n\nv7em: ok"
+	slashName = "a/b"
+	nulName   = "a\x00b"
+)
+
+// hostileImage makes an image with names that no path can give, and such as go to a
+// terminal; what is in the files is the name.
+func hostileImage(t *testing.T) string {
+	t.Helper()
+	img := newImage(t)
+	d, err := v7fs.OpenHostFile(img, 0, 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	f, err := v7fs.Open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Mkdir("/d", v7fs.Attr{Perm: 0o755}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Mkdir("/d/"+evilName, v7fs.Attr{Perm: 0o755}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first", evilName + "/in", newLine, "slash", "nul", "twice", "again", "empty", "last"} {
+		if err := f.WriteFile("/d/"+name, []byte(name), v7fs.Attr{Perm: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	st, err := f.Lookup("/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b [v7fs.BlockSize]byte
+	if err := d.ReadBlock(int(st.Addr[0]), b[:]); err != nil {
+		t.Fatal(err)
+	}
+	for o := 0; o < v7fs.BlockSize; o += v7fs.DirentSize {
+		name := b[o+2 : o+v7fs.DirentSize]
+		to, ok := map[string]string{"slash": slashName, "nul": nulName, "again": "twice", "empty": ""}[string(bytes.TrimRight(name, "\x00"))]
+		if ok {
+			clear(name)
+			copy(name, to)
+		}
+	}
+	if err := d.WriteBlock(int(st.Addr[0]), b[:]); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// harmless fails the test when a text does anything to a terminal but print.
+func harmless(t *testing.T, what, text string) {
+	t.Helper()
+	for i, c := range []byte(text) {
+		if c < ' ' && c != '\n' || c > '~' {
+			t.Errorf("%s prints %q", what, text[max(0, i-20):min(len(text), i+20)])
+			return
+		}
+	}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "v7em: ok") {
+			t.Errorf("%s prints a line of the image's: %q", what, line)
+		}
+	}
+}
+
+func TestFsHostileNames(t *testing.T) {
+	img := hostileImage(t)
+	dir := t.TempDir()
+	evil, line := "/d/"+evilName, "/d/"+newLine
+	for _, args := range [][]string{
+		{"ls", img, "/d"}, {"ls", "-la", img, "/d", evil}, {"ls", "-lR", img}, {"ls", img, line + "no"}, {"ls", img, evil + "/no"},
+		{"get", img, evil, dir}, {"get", img, line + "no", dir}, {"get", img, line, filepath.Join(dir, "no", "x\x1b[2J")},
+		{"cat", img, evil}, {"cat", img, line + "no"}, {"rm", img, evil}, {"rm", img, line + "no"}, {"rm", "-r", img, "/d/no\x1b"},
+		{"mkdir", img, evil}, {"mkdir", img, evil + "/x\x1b/y"}, {"mknod", img, evil, "c", "0", "0"}, {"put", img, "-", evil},
+		{"check", img}, {"check", "--json", img},
+	} {
+		stdout, stderr, _ := v7em("", append([]string{"fs"}, args...)...)
+		if stdout+stderr == "" {
+			t.Errorf("%q prints nothing", args)
+		}
+		harmless(t, fmt.Sprintf("%q", args), stdout)
+		harmless(t, fmt.Sprintf("%q", args), stderr)
+	}
+	// What the user asked for comes as it is.
+	if out, _, status := v7em("", "fs", "cat", img, line); out != newLine || status != 0 {
+		t.Errorf("cat gives %q", out)
+	}
+	if out, _, _ := v7em("", "fs", "ls", img, "/d"); !strings.Contains(out, `e\033]0;x\007\23331m`+"\n") || !strings.Contains(out, `n\012v7em: ok`+"\n") || !strings.Contains(out, `a\000b`+"\n") {
+		t.Errorf("ls gives %q", out)
+	}
+}
+
+// What the host cannot have is left out, with a line each, and the rest is copied.
+func TestFsGetGoesOn(t *testing.T) {
+	img := hostileImage(t)
+	to := filepath.Join(t.TempDir(), "copy")
+	out, errs, status := v7em("", "fs", "get", "-r", img, "/d", to)
+	harmless(t, "get -r", errs)
+	lines := strings.Split(strings.TrimSuffix(errs, "\n"), "\n")
+	if out != "" || status != 1 || len(lines) != 5 || lines[4] != fmt.Sprintf("v7em: %s: 4 files left out", img) {
+		t.Errorf("get -r: %q, status %d, %q", out, status, errs)
+	}
+	for _, name := range []string{`/d/a/b: name "a/b"`, `/d/a\000b: name "a\000b"`, `/d/: name ""`, "/twice: the host takes the name"} {
+		if !slices.ContainsFunc(lines, func(l string) bool {
+			return strings.HasPrefix(l, "v7em: left out: ") && strings.Contains(l, name)
+		}) {
+			t.Errorf("no line has %q: %q", name, lines)
+		}
+	}
+	var got []string
+	filepath.WalkDir(to, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
+			t.Error(err)
+		}
+		if !e.IsDir() {
+			b, _ := os.ReadFile(path)
+			rel, _ := filepath.Rel(to, path)
+			if string(b) != rel {
+				t.Errorf("%q has %q", rel, b)
+			}
+			got = append(got, rel)
+		}
+		return nil
+	})
+	if want := []string{evilName + "/in", "first", "last", newLine, "twice"}; !slices.Equal(got, want) {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+}
+
+// A name too long for the host is one that it cannot have.
+func TestFsGetLongPath(t *testing.T) {
+	img := newImage(t)
+	deep := strings.Repeat("/fourteen-bytes"[:15], 4096/15)
+	fsOK(t, "", "mkdir", "-p", img, deep, "/after")
+	fsOK(t, "x", "put", img, "-", deep+"/f")
+	fsOK(t, "x", "put", img, "-", "/after/f")
+	to := t.TempDir()
+	_, errs, status := v7em("", "fs", "get", "-r", img, "/", to)
+	if status != 1 || strings.Count(errs, "v7em: left out: ") != 1 || !strings.Contains(errs, "too long") {
+		t.Errorf("status %d, %q", status, errs)
+	}
+	if b, err := os.ReadFile(filepath.Join(to, "after", "f")); err != nil || string(b) != "x" {
+		t.Errorf("what comes after it: %q, %v", b, err)
+	}
+	os.Chmod(to, 0o700)
+}
+
+// What the guest named goes to the terminal escaped also where losses and journals are
+// told.
+func TestToldNames(t *testing.T) {
+	u := &commit.Undone{Ops: []journaldev.Op{{Program: "a\x1b[2J", Call: "mknod", Path: "/x\n\x9b1m"}}, Since: time.Unix(1, 0)}
+	line := undoneLine(u, time.Unix(2, 0))
+	harmless(t, "the loss", line)
+	if !strings.Contains(line, `mknod /x\012\2331m (a\033[2J)`) {
+		t.Errorf("told: %q", line)
+	}
+	var b bytes.Buffer
+	tr := journaldev.Transaction{State: "home", Note: journaldev.Note{Reason: "r\x1b", Ops: append(u.Ops, journaldev.Op{Path: "/\u009b31m\x7f"})}}
+	if err := printTransaction(&b, tr); err != nil {
+		t.Fatal(err)
+	}
+	harmless(t, "journal dump", b.String())
+	b.Reset()
+	if err := printJSON(&b, tr, ""); err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.IndexFunc(b.Bytes(), func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }); i >= 0 {
+		t.Errorf("journal dump --json: %q", b.String())
+	}
+}

@@ -1,0 +1,72 @@
+package images
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"v7em/unix/fs"
+)
+
+// A directory goes out with what is mounted in it, not with what that covers.
+func TestCopyMounted(t *testing.T) {
+	var tree *Tree
+	for i, files := range [][]string{{"/etc/rc", "/usr/covered"}, {"/bin/ed", "/a/b/c"}, {"/deep"}} {
+		f, err := fs.Mkfs(fs.NewMem(200), fs.MkfsOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files {
+			if err := f.MkdirAll(filepath.Dir(name), fs.Attr{Perm: 0o755}); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.WriteFile(name, []byte(name), fs.Attr{Perm: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch i {
+		case 0:
+			tree = NewTree(f)
+		case 1:
+			err = tree.Mount(f, "/usr")
+		case 2:
+			err = tree.Mount(f, "/usr/a/b")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	c := Copier{Tree: tree, Recursive: true, Say: func(line string) { t.Errorf("said: %s", line) }}
+	if err := c.Out(context.Background(), "/", dir); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if b, _ := os.ReadFile(path); !e.IsDir() {
+			got = append(got, strings.TrimPrefix(path, dir)+" "+string(b))
+		}
+		return err
+	})
+	want := []string{"/etc/rc /etc/rc", "/usr/a/b/deep /deep", "/usr/bin/ed /bin/ed"}
+	if !slices.Equal(got, want) {
+		t.Errorf("copied %q, want %q", got, want)
+	}
+
+	// And in again, over two file systems.
+	if err := c.In(context.Background(), filepath.Join(dir, "usr"), "/usr/copy"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := tree.ReadFile("/usr/copy/a/b/deep"); err != nil || string(b) != "/deep" {
+		t.Errorf("in again: %q, %v", b, err)
+	}
+	if err := c.In(context.Background(), filepath.Join(dir, "usr"), "/"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := tree.mounts[0].fs.ReadFile("/deep"); err != nil || string(b) != "/deep" {
+		t.Errorf("over what is mounted: %q, %v", b, err)
+	}
+}
