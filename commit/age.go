@@ -33,8 +33,8 @@ type watch struct {
 	looked     time.Time // when the committer looked last
 	worked     time.Time // when the guest was last seen to do something
 	traps      uint64    // Committer.traps at that time
-	writes     uint64    // of the guest at that time
-	diskWrites uint64    // by its controllers, when the newest clone was taken
+	writes     uint64    // of the guest's controllers at that time
+	diskWrites uint64    // and when the newest clone was taken
 
 	told      bool          // the user knows that work is late
 	peak      time.Duration // how late it became
@@ -89,9 +89,9 @@ func (c *Committer) look(now time.Time) {
 		c.younger(gap)
 	}
 	w.looked = now
-	if writes := c.guestWrites(); writes != w.writes || c.traps != w.traps {
+	if writes := diskWrites(c.m); writes != w.writes || c.traps != w.traps {
 		w.worked, w.writes, w.traps = now, writes, c.traps
-		if c.dirty.IsZero() && (c.traps > 0 || writes != c.writes) {
+		if c.dirty.IsZero() && (c.traps > 0 || writes != w.diskWrites) {
 			c.work(now)
 		}
 	}

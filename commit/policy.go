@@ -251,7 +251,11 @@ func (c *Committer) Commit(reason string) error {
 func (c *Committer) Last(reason string) error {
 	defer c.tell()
 	err := c.Commit(reason)
-	if err != nil {
+	switch {
+	case err == nil:
+	case c.Status().Age == 0:
+		err = nil // V7 is on its way up, or away: nothing was done
+	default:
 		c.want(wants{fallback: true, last: true})
 		c.start(reason, nil)
 		c.wait()
