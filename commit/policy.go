@@ -253,7 +253,7 @@ func (c *Committer) Last(reason string) error {
 	err := c.Commit(reason)
 	switch {
 	case err == nil:
-	case c.Status().Age == 0:
+	case !c.behind():
 		err = nil // V7 is on its way up, or away: nothing was done
 	default:
 		c.want(wants{fallback: true, last: true})
@@ -266,6 +266,13 @@ func (c *Committer) Last(reason string) error {
 		}
 	}
 	return errors.Join(err, c.Left())
+}
+
+// behind says that the guest has done something that no durable point covers.
+func (c *Committer) behind() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !earlier(c.returnedDirty, c.dirty).IsZero()
 }
 
 // want says what the next commit may be less than others.

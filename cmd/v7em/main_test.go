@@ -374,8 +374,8 @@ func TestRunErrors(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"empty":     {nil, "has 0 bytes, a pack has 2494464"},
-		"truncated": {whole[:len(whole)/2], "has 1247232 bytes"},
+		"empty":     {nil, "it has 0 bytes"},
+		"truncated": {whole[:len(whole)/2], "(1247232 bytes)"},
 	} {
 		if err := os.WriteFile(rk3, tt.data, 0o666); err != nil {
 			t.Fatal(err)

@@ -300,6 +300,7 @@ func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string,
 	}
 	tellRecovery(errs, packs.ByDrive(), "\n")
 	defer func() { err = both(err, packs.Close()) }()
+	ran := false
 	if c := o.committer(m, packs.ByDrive(), lateRun, sayOn(errs)); c != nil {
 		script.Off = func() error {
 			err := c.Last("power off")
@@ -307,9 +308,14 @@ func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string,
 			packs.Revert()
 			return err
 		}
-		defer func() { err = both(err, packs.Commit()) }()
+		defer func() {
+			if ran { // else nothing is kept, not even what was copied in
+				err = both(err, packs.Commit())
+			}
+		}()
 	}
 	return o.session(ctx, errs, &packs.Drives, out, func() (int, error) {
+		ran = true
 		ctx, stop := context.WithCancelCause(ctx)
 		watched := make(chan struct{})
 		go func() {
