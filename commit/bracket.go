@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"v7em/block"
 	"v7em/unix/fs"
@@ -39,20 +40,18 @@ func (s *Settler) endBrackets(p *Point, a *attempt) error {
 	b := s.brackets()
 	b.Waiting = true
 	if len(a.k.Inside(s.guest(), b)) == 0 {
-		s.whole = p.Packs
+		s.whole, s.left = p.Packs, nil
 		return nil
+	}
+	if s.left == nil {
+		s.left = map[kernel.Volume]map[fs.Half]bool{}
 	}
 	for _, v := range p.Volumes {
 		if v.ReadOnly || v.Wrong != "" || p.Packs[v.Drive] == nil {
 			continue
 		}
-		at := func(pack *block.Store) fs.Region { return fs.Region{Device: pack, Start: v.First, N: v.Blocks} }
-		before := map[fs.Half]bool{}
-		if was := s.whole[v.Drive]; was != nil && was.Blocks() >= v.First+v.Blocks {
-			before = halves(at(was))
-		}
 		pack := p.Packs[v.Drive].Clone()
-		done, err := complete(at(pack), before, a.view.Time)
+		done, err := complete(region(pack, v), s.halvesBefore(v), a.view.Time)
 		switch {
 		case errors.Is(err, fs.ErrDamaged), errors.Is(err, fs.ErrNotV7):
 			p.Damaged = append(p.Damaged, fmt.Sprintf("%v: %v", v.Drive, err))
@@ -68,21 +67,28 @@ func (s *Settler) endBrackets(p *Point, a *attempt) error {
 	return nil
 }
 
-// halves returns the half directories of a file system at an earlier point. Nobody was
-// at work at them then: they were left so, and stay.
-func halves(dev fs.Device) map[fs.Half]bool {
-	m := map[fs.Half]bool{}
-	f, err := fs.Open(dev)
-	if err != nil {
-		return m // it was not mounted then
-	}
-	list, err := f.Halves()
-	if err != nil {
+// region is the part of a pack that a volume is.
+func region(pack *block.Store, v kernel.Volume) fs.Region {
+	return fs.Region{Device: pack, Start: v.First, N: v.Blocks}
+}
+
+// halvesBefore returns the half directories of a volume at the newest point at which
+// nobody was inside a bracket. They were left so, and stay.
+func (s *Settler) halvesBefore(v kernel.Volume) map[fs.Half]bool {
+	key := kernel.Volume{Drive: v.Drive, First: v.First, Blocks: v.Blocks}
+	if m, ok := s.left[key]; ok {
 		return m
 	}
-	for _, h := range list {
-		m[h] = true
+	m := map[fs.Half]bool{}
+	if pack := s.whole[v.Drive]; pack != nil && pack.Blocks() >= v.First+v.Blocks {
+		if f, err := fs.Open(region(pack, v)); err == nil { // else it was not mounted then
+			list, _ := f.Halves()
+			for _, h := range list {
+				m[h] = true
+			}
+		}
 	}
+	s.left[key] = m
 	return m
 }
 
@@ -95,28 +101,14 @@ func complete(dev fs.Device, before map[fs.Half]bool, now int32) ([]fs.Half, err
 	}
 	f.SetClock(fs.UnixTime(now))
 	list, err := f.Halves()
-	if err != nil {
+	skip := func(h fs.Half) bool { return before[h] }
+	if err != nil || !slices.ContainsFunc(list, func(h fs.Half) bool { return !skip(h) }) {
 		return nil, err
 	}
-	var done []fs.Half
-	var was fs.Report
 	checker := fs.Checker{Brief: true}
-	for _, h := range list {
-		if before[h] {
-			continue
-		}
-		if done == nil {
-			was = *checker.Check(dev)
-		}
-		if err := f.Complete(h); err != nil {
-			return nil, err
-		}
-		done = append(done, h)
-	}
-	if done == nil {
-		return nil, nil
-	}
-	if err := f.Sync(); err != nil {
+	was := checker.Check(dev)
+	done, err := f.CompleteHalves(skip)
+	if err := errors.Join(err, f.Sync()); err != nil {
 		return nil, err
 	}
 	// Damage can make a directory look half done, and be made worse.

@@ -74,6 +74,7 @@ type Settler struct {
 	stuck processes // the brackets that did not end when they were given Limit
 	// whole are the packs at the newest point at which nobody was inside a bracket.
 	whole map[kernel.Drive]*block.Store
+	left  map[kernel.Volume]map[fs.Half]bool // in those packs, as far as they were looked for
 }
 
 // NewSettler returns a settler with the defaults.

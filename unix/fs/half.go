@@ -3,6 +3,7 @@ package fs
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Half is a directory that a program has half made, moved or removed. V7's kernel
@@ -39,10 +40,10 @@ func (h Half) String() string {
 	return fmt.Sprintf(`inode %d: a directory whose ".." is inode %d, in inode %d`, h.Ino, h.DotDot, h.Parent)
 }
 
-// halfDir is what Halves knows of a directory.
+// halfDir is a directory that was read.
 type halfDir struct {
 	ino    int
-	ctime  int32
+	inode  Inode
 	dot    bool
 	dotdot int
 	others bool // it has entries but "." and ".."
@@ -53,14 +54,55 @@ type halfDir struct {
 // halfName is an entry for a directory.
 type halfName struct{ dir, off int }
 
+// found is a half directory with the names that it is not to keep.
+type found struct {
+	Half
+	drop []halfName
+}
+
 // Halves returns the directories that are half made, half moved or half removed, in
 // the order of their inodes. Directories that cannot be read, as only damage makes
 // them, are not among them. An error, ErrDamaged or of the device, means that the
 // answer would not be complete.
 func (f *FS) Halves() ([]Half, error) {
-	dirs := map[int]*halfDir{}
+	all, err := f.findHalves()
+	var list []Half
+	for _, h := range all {
+		list = append(list, h.Half)
+	}
+	return list, err
+}
+
+func (f *FS) findHalves() ([]found, error) {
+	dirs, err := f.readDirs()
+	if err != nil {
+		return nil, err
+	}
+	var list []found
+	for _, d := range dirs {
+		if d.bad || d.ino == RootIno || len(d.names) == 0 {
+			continue
+		}
+		// Of several names the one in the directory above is kept: the move has not
+		// got further than that.
+		keep := max(0, slices.IndexFunc(d.names, func(n halfName) bool { return n.dir == d.dotdot }))
+		name := d.names[keep]
+		if len(d.names) == 1 && d.dot && d.dotdot == name.dir {
+			continue
+		}
+		h := Half{
+			Ino: d.ino, Names: len(d.names), Dot: d.dot, DotDot: d.dotdot,
+			Parent: name.dir, Offset: name.off, CTime: d.inode.CTime, Childless: !d.others,
+		}
+		list = append(list, found{h, slices.Delete(d.names, keep, keep+1)})
+	}
+	return list, nil
+}
+
+// readDirs reads all directories, in the order of their inodes.
+func (f *FS) readDirs() ([]*halfDir, error) {
 	var order []*halfDir
-	inodes := map[int]Inode{}
+	dirs := map[int]*halfDir{}
 	for b := FirstIBlock; b < int(f.super.ISize); b++ {
 		if err := f.dev.ReadBlock(b, f.buf[:]); err != nil {
 			return nil, fmt.Errorf("block %d: %w", b, err)
@@ -70,21 +112,19 @@ func (f *FS) Halves() ([]Half, error) {
 			if word(raw[inodeMode:])&ModeType != ModeDir {
 				continue
 			}
-			var n Inode
-			n.Decode(raw)
-			d := &halfDir{ino: (b-FirstIBlock)*InodesBlock + i + 1, ctime: n.CTime}
-			dirs[d.ino], inodes[d.ino] = d, n
+			d := &halfDir{ino: (b-FirstIBlock)*InodesBlock + i + 1}
+			d.inode.Decode(raw)
+			dirs[d.ino] = d
 			order = append(order, d)
 		}
 	}
 	// In a sound file system no directory shares a block with another.
 	budget := int(f.super.FSize)
 	for _, d := range order {
-		n := inodes[d.ino]
-		if budget -= n.blocks(); budget < 0 {
+		if budget -= max(0, d.inode.blocks()); budget < 0 {
 			return nil, fmt.Errorf("directories of more blocks than there are: %w", ErrDamaged)
 		}
-		err := f.scanDir(d.ino, &n, func(off int, slot []byte) bool {
+		err := f.scanDir(d.ino, &d.inode, func(off int, slot []byte) bool {
 			e := int(word(slot))
 			switch name := [NameMax]byte(slot[2:]); {
 			case e == 0:
@@ -107,58 +147,54 @@ func (f *FS) Halves() ([]Half, error) {
 			return nil, err
 		}
 	}
-	var list []Half
-	for _, d := range order {
-		if d.bad || d.ino == RootIno || len(d.names) == 0 {
+	return order, nil
+}
+
+// CompleteHalves makes the half directories, but for those that skip says, whole ones,
+// and returns what they were: each keeps one name, gets its "." and a ".." that is the
+// directory above, and the links are counted accordingly. What is in it stays. One that
+// has just been made, for whose first block there is no room, is removed instead. After
+// an error a directory may still be half.
+func (f *FS) CompleteHalves(skip func(Half) bool) ([]Half, error) {
+	all, err := f.findHalves()
+	if err != nil {
+		return nil, err
+	}
+	var done []Half
+	for _, h := range all {
+		if skip(h.Half) {
 			continue
 		}
-		// Of several names the one in the directory above is kept: the move has not
-		// got further than that.
-		keep := d.names[0]
-		for _, n := range d.names {
-			if n.dir == d.dotdot {
-				keep = n
-				break
-			}
+		if err := f.complete(h); err != nil {
+			return done, fmt.Errorf("completing a directory: inode %d: %w", h.Ino, err)
 		}
-		if len(d.names) > 1 || !d.dot || d.dotdot != keep.dir {
-			list = append(list, Half{
-				Ino: d.ino, Names: len(d.names), Dot: d.dot, DotDot: d.dotdot,
-				Parent: keep.dir, Offset: keep.off, CTime: d.ctime, Childless: !d.others,
-			})
-		}
+		done = append(done, h.Half)
 	}
-	return list, nil
+	return done, nil
 }
 
-// Complete makes a half directory, as Halves has returned it, a whole one: it keeps
-// one name, gets its "." and a ".." that is the directory above, and the links are
-// counted accordingly. What is in it stays. One that has just been made, for whose
-// first block there is no room, is removed instead. After an error the file system may
-// be left between the two.
-func (f *FS) Complete(h Half) error {
-	err := f.complete(h)
-	if err != nil {
-		return fmt.Errorf("completing a directory: inode %d: %w", h.Ino, err)
-	}
-	return nil
-}
-
-func (f *FS) complete(h Half) error {
-	if h.Names > 1 {
-		if err := f.dropNames(h); err != nil {
+func (f *FS) complete(h found) error {
+	for _, name := range h.drop {
+		n, err := f.used(name.dir)
+		if err == nil {
+			err = f.erase(name.dir, &n, name.off)
+		}
+		if err == nil {
+			err = f.count(h.Ino, -1)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if h.DotDot != 0 && h.DotDot != h.Parent {
-		if err := f.redirect(h); err != nil {
+		if err := f.redirect(h.Half); err != nil {
 			return err
 		}
 	}
 	if !h.Dot {
 		if err := f.addLink(h.Ino, ".", h.Ino); err != nil {
 			if h.Childless && h.DotDot == 0 {
-				return f.undo(h)
+				return f.undo(h.Half)
 			}
 			return err
 		}
@@ -190,40 +226,6 @@ func (f *FS) count(ino, by int) error {
 	n.Nlink += int16(by)
 	n.CTime = f.now
 	return f.putInode(ino, &n)
-}
-
-// dropNames takes all names of a directory but one.
-func (f *FS) dropNames(h Half) error {
-	for dir := RootIno; dir <= f.super.Inodes(); dir++ {
-		n, err := f.Inode(dir)
-		if err != nil {
-			return err
-		}
-		if !n.IsDir() {
-			continue
-		}
-		var at []int
-		err = f.scanDir(dir, &n, func(off int, slot []byte) bool {
-			name := [NameMax]byte(slot[2:])
-			if int(word(slot)) == h.Ino && name != [NameMax]byte{'.'} && name != [NameMax]byte{'.', '.'} &&
-				(dir != h.Parent || off != h.Offset) {
-				at = append(at, off)
-			}
-			return false
-		})
-		if err != nil && !errors.Is(err, ErrDamaged) {
-			return err
-		}
-		for _, off := range at {
-			if n, err = f.used(dir); err != nil { // it may be the directory itself
-				return err
-			}
-			if err := errors.Join(f.erase(dir, &n, off), f.count(h.Ino, -1)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // redirect has ".." name the directory above.
