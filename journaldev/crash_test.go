@@ -36,6 +36,9 @@ const (
 	testFSize  = 104
 )
 
+// testSwap is what the kernel of these tests swaps to, as far as no file system has it.
+var testSwap = Range{96, testBlocks}
+
 // testPack returns the image of a pack with an empty file system.
 func testPack(t testing.TB) []byte {
 	t.Helper()
@@ -66,6 +69,8 @@ type workload struct {
 	trace  *crashtest.Trace
 	v      *Volume
 	states []*block.Store // the first is the pack before any commit
+	swaps  []Range        // what the kernel swapped to then
+	moving bool           // the kernel changes what it swaps to
 	tokens []*Ticket
 	acked  int
 	raw    bool // no file system: blocks written at random
@@ -93,8 +98,11 @@ type (
 func startWorkload(t testing.TB, seed uint64, o VolumeOptions) *workload {
 	t.Helper()
 	w := &workload{t: t, rnd: rand.New(rand.NewPCG(seed, 7)), trace: new(crashtest.Trace)}
+	if o.Layout == nil {
+		o.Swap = testSwap
+	}
 	w.mount(w.trace.NewFile(testPack(t)), w.trace.NewFile(nil), o)
-	w.states = []*block.Store{w.v.Snapshot()}
+	w.states, w.swaps = []*block.Store{w.v.Snapshot()}, []Range{o.Swap}
 	w.begin = len(w.trace.Events())
 	return w
 }
@@ -116,7 +124,7 @@ func (w *workload) mount(image, journal File, o VolumeOptions) {
 func (w *workload) commit() {
 	w.t.Helper()
 	s := w.v.Snapshot()
-	w.states = append(w.states, s)
+	w.states, w.swaps = append(w.states, s), append(w.swaps, w.v.o.Swap)
 	k := len(w.states) - 1
 	// The mark comes first: Commit itself may do I/O that makes it durable.
 	w.trace.Mark(called(k))
@@ -222,6 +230,9 @@ func (w *workload) run(ops int) {
 	w.t.Helper()
 	for range ops {
 		w.change()
+		if w.moving && w.rnd.IntN(3) == 0 {
+			w.v.SetSwap([]Range{{}, testSwap, {testFSize + 9, testBlocks - 3}, {0, testBlocks}}[w.rnd.IntN(4)])
+		}
 		if w.rnd.IntN(3) > 0 && w.failed == nil {
 			w.commit()
 		}
@@ -235,12 +246,13 @@ func (w *workload) run(ops int) {
 }
 
 // counted says which blocks a recovered pack must have as the commit had them.
-func counted(s *block.Store, o VolumeOptions) []bool {
-	l := o.Layout
-	if l == nil {
-		l = Detect
+func counted(s *block.Store, o VolumeOptions, swap Range) []bool {
+	find := o.Layout
+	if find == nil {
+		find = Detect
 	}
-	return counting(s.Blocks(), l(s), o.Data == DataOrdered, Survey(s, l(s)))
+	l := layoutOf(s, find, swap)
+	return counting(s.Blocks(), l, o.Data == DataOrdered, Survey(s, l))
 }
 
 // same says whether a recovered pack is as the commit had it.
@@ -257,8 +269,8 @@ func same(got, want *block.Store, counts []bool) bool {
 // checks what recovery makes of it. It returns the number of cuts.
 func (w *workload) verify(o VolumeOptions) (done int, err error) {
 	var counts [][]bool
-	for _, s := range w.states {
-		counts = append(counts, counted(s, o))
+	for k, s := range w.states {
+		counts = append(counts, counted(s, o, w.swaps[k]))
 	}
 	lo, hi := 0, 0
 	d := w.trace.Replay()
@@ -354,14 +366,16 @@ func (w *workload) recoverTwice(files [][]byte, want *crashtest.Plain) error {
 
 // modes are the ways in which the volumes of the crash tests run.
 var modes = map[string]struct {
-	o   VolumeOptions
-	raw bool
+	o      VolumeOptions
+	raw    bool
+	moving bool
 }{
 	"journal":     {o: VolumeOptions{JournalSize: MinJournalSize, Transactions: 3}},
 	"undo":        {o: VolumeOptions{JournalSize: 2 * MinJournalSize, Undo: true}},
 	"ordered":     {o: VolumeOptions{JournalSize: MinJournalSize, Data: DataOrdered}},
 	"two at most": {o: VolumeOptions{JournalSize: MinJournalSize, Transactions: 2, Data: DataOrdered}},
 	"no V7":       {o: VolumeOptions{JournalSize: MinJournalSize, Layout: NoLayout}, raw: true},
+	"swap moves":  {o: VolumeOptions{JournalSize: MinJournalSize, Transactions: 3}, moving: true},
 }
 
 func TestPowerCuts(t *testing.T) {
@@ -369,7 +383,7 @@ func TestPowerCuts(t *testing.T) {
 	for seed := uint64(1); total < *cuts; seed++ {
 		for name, m := range modes {
 			w := startWorkload(t, seed, m.o)
-			w.raw = m.raw
+			w.raw, w.moving = m.raw, m.moving
 			w.run(60)
 			if seed%2 == 0 {
 				if err := w.v.Close(); err != nil {
@@ -480,7 +494,7 @@ func TestKilledThenPowerCut(t *testing.T) {
 	for name, m := range modes {
 		for seed := range uint64(2) {
 			w := startWorkload(t, 100+seed, m.o)
-			w.raw = m.raw
+			w.raw, w.moving = m.raw, m.moving
 			w.run(30)
 			w.begin += w.rnd.IntN(len(w.trace.Events()) - w.begin)
 			var files []*crashtest.File
@@ -498,12 +512,12 @@ func TestKilledThenPowerCut(t *testing.T) {
 			// What was not acknowledged may be there or not. What is there when Mount
 			// has returned is durable.
 			got, k := w.v.Snapshot(), hi
-			for ; k >= lo && !same(got, w.states[k], counted(w.states[k], m.o)); k-- {
+			for ; k >= lo && !same(got, w.states[k], counted(w.states[k], m.o, w.swaps[k])); k-- {
 			}
 			if k < lo {
 				t.Fatalf("%s, seed %d: killed at %d, the pack is none of the commits %d to %d", name, seed, w.begin, lo, hi)
 			}
-			w.states = append(w.states[:hi+1], got)
+			w.states, w.swaps = append(w.states[:hi+1], got), append(w.swaps[:hi+1], Range{})
 			w.tokens, w.acked = make([]*Ticket, hi+1), hi+1
 			w.trace.Mark(called(hi + 1))
 			w.trace.Mark(acked(hi + 1))

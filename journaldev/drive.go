@@ -217,6 +217,7 @@ func (v *Volume) finish(a action, err error) {
 			v.stats.committed(b, v.o.Clock())
 			close(b.ticket.done)
 			b.state, b.base, b.uses, b.baseUses = nil, nil, nil, nil
+			v.durable()
 		}
 	case opHome:
 		v.stats.homeBlocks += int64(len(a.writes))

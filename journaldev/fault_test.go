@@ -117,7 +117,7 @@ func oneFault(t *testing.T, o VolumeOptions, raw bool, f *crashtest.Fault, ops i
 	}
 	var counts [][]bool
 	for _, s := range w.states {
-		counts = append(counts, counted(s, o))
+		counts = append(counts, counted(s, o, testSwap))
 	}
 	for l := range crashtest.NumLoss {
 		if _, err := w.recovers(d.Crash(l, w.rnd), o, counts, w.acked, len(w.states)-1); err != nil {
@@ -170,7 +170,7 @@ func TestRecoveryFaults(t *testing.T) {
 				after := [][]byte{crash(image), crash(journal)}
 				last := len(w.states) - 1
 				counts := make([][]bool, last+1)
-				counts[last] = counted(w.states[last], m.o)
+				counts[last] = counted(w.states[last], m.o, w.swaps[last])
 				if _, err := w.recovers(after, m.o, counts, last, last); err != nil {
 					t.Fatalf("%s, %s at call %d: %v", name, kind, at, err)
 				}

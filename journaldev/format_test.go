@@ -235,7 +235,7 @@ func which(image []byte, states []*block.Store) int {
 	got := block.NewStore(testBlocks)
 	got.Load(bytes.NewReader(image))
 	for k := len(states) - 1; k >= 0; k-- {
-		if same(got, states[k], counted(states[k], VolumeOptions{})) {
+		if same(got, states[k], counted(states[k], VolumeOptions{}, testSwap)) {
 			return k
 		}
 	}

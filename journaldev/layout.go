@@ -13,9 +13,17 @@ type Range struct{ From, To int }
 // Has says whether block n is in the range.
 func (r Range) Has(n int) bool { return n >= r.From && n < r.To }
 
-// Layout says what is where on a pack: its V7 file systems, and the swap space,
-// which passes by the journal. The zero Layout is a pack without either: all of
-// it is journaled.
+// and returns the blocks that are in both, the zero Range if there are none.
+func (r Range) and(o Range) Range {
+	if r.From, r.To = max(r.From, o.From), min(r.To, o.To); r.From >= r.To {
+		return Range{}
+	}
+	return r
+}
+
+// Layout says what is where on a pack: its V7 file systems, and the swap space of
+// the kernel that runs, which passes by the journal. The zero Layout is a pack
+// without either: all of it is journaled.
 type Layout struct {
 	Swap    Range
 	Systems int    // how many file systems there are, at most 4
@@ -38,9 +46,10 @@ func (l *Layout) valid(blocks int) bool {
 }
 
 // Detect returns the layout of a pack as its superblocks tell it: one file system
-// from its beginning, and behind it, up to the pack's end, swap space. On an RP03
-// a second file system, which V7 has at block 7000 (rp(4)), ends the swap space.
-// A pack that does not begin with a V7 file system has the zero Layout.
+// from its beginning, and on an RP03 perhaps a second one, which V7 has at block 7000
+// (rp(4)). A pack that does not begin with a V7 file system has the zero Layout. What
+// is behind a file system is journaled: that it is swap space no superblock says, see
+// WithSwap.
 func Detect(s *block.Store) Layout {
 	var l Layout
 	size := systemSize(s, 0)
@@ -48,11 +57,28 @@ func Detect(s *block.Store) Layout {
 		return l
 	}
 	l.Systems = 1
-	l.Swap = Range{size, s.Blocks()}
 	if s.Blocks() == RP03.Blocks && size <= rp03Second && systemSize(s, rp03Second) > 0 {
 		l.Start[1], l.Systems = rp03Second, 2
-		l.Swap.To = rp03Second
 	}
+	return l
+}
+
+// WithSwap returns the layout of a pack that holds these blocks, of which the kernel
+// that runs uses a range for swapping. Blocks in it that belong to a file system
+// nevertheless are none of the swap space: they are journaled.
+func (l Layout) WithSwap(s *block.Store, swap Range) Layout {
+	swap = swap.and(Range{0, s.Blocks()})
+	for _, start := range l.starts() {
+		end := min(start+systemSize(s, start), s.Blocks())
+		switch {
+		case end <= swap.From || start >= swap.To:
+		case start <= swap.From:
+			swap = swap.and(Range{end, swap.To})
+		default:
+			swap.To = start
+		}
+	}
+	l.Swap = swap
 	return l
 }
 

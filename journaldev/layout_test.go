@@ -36,11 +36,11 @@ func TestDetect(t *testing.T) {
 		s    *block.Store
 		want Layout
 	}{
-		"root with swap":     {mk(RK05.Blocks, [2]int{0, 4000}), Layout{Swap: Range{4000, 4872}, Systems: 1}},
-		"all file system":    {mk(RK05.Blocks, [2]int{0, 4872}), Layout{Swap: Range{4872, 4872}, Systems: 1}},
-		"two on an RP03":     {mk(RP03.Blocks, [2]int{0, 5000}, [2]int{7000, 74000}), Layout{Swap: Range{5000, 7000}, Systems: 2, Start: [4]int{0, 7000}}},
-		"one on an RP03":     {mk(RP03.Blocks, [2]int{0, 81000}), Layout{Swap: Range{81000, 81200}, Systems: 1}},
-		"one covers another": {mk(RP03.Blocks, [2]int{7000, 74000}, [2]int{0, 7001}), Layout{Swap: Range{7001, 81200}, Systems: 1}},
+		"root":               {mk(RK05.Blocks, [2]int{0, 4000}), Layout{Systems: 1}},
+		"all file system":    {mk(RK05.Blocks, [2]int{0, 4872}), Layout{Systems: 1}},
+		"two on an RP03":     {mk(RP03.Blocks, [2]int{0, 5000}, [2]int{7000, 74000}), Layout{Systems: 2, Start: [4]int{0, 7000}}},
+		"one on an RP03":     {mk(RP03.Blocks, [2]int{0, 81000}), Layout{Systems: 1}},
+		"one covers another": {mk(RP03.Blocks, [2]int{7000, 74000}, [2]int{0, 7001}), Layout{Systems: 1}},
 		"empty":              {block.NewStore(RK05.Blocks), Layout{}},
 		"tiny":               {block.NewStore(1), Layout{}},
 		"noise":              {noise, Layout{}},
@@ -48,6 +48,45 @@ func TestDetect(t *testing.T) {
 		if got := Detect(c.s); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
 		}
+	}
+}
+
+// TestWithSwap has kernels swap to packs.
+func TestWithSwap(t *testing.T) {
+	rp := block.NewStore(RP03.Blocks)
+	for _, x := range [][2]int{{0, 5000}, {7000, 74000}} {
+		f, err := fs.Mkfs(fs.Region{Device: rp, Start: x[0], N: rp.Blocks() - x[0]}, fs.MkfsOptions{Blocks: x[1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for swap, want := range map[Range]Range{
+		{}:              {},
+		{5000, 7000}:    {5000, 7000},
+		{5200, 6000}:    {5200, 6000},
+		{4000, 6000}:    {5000, 6000},
+		{6000, 8000}:    {6000, 7000},
+		{0, 90_000}:     {5000, 7000},
+		{100, 200}:      {},
+		{81_000, 99999}: {81_000, RP03.Blocks},
+		{-5, 1 << 40}:   {5000, 7000},
+		{9, 3}:          {},
+	} {
+		l := Detect(rp)
+		if l.Swap != (Range{}) {
+			t.Fatalf("superblocks tell of swap space: %+v", l)
+		}
+		l = l.WithSwap(rp, swap)
+		if l.Swap != want || l.Systems != 2 || !l.valid(rp.Blocks()) {
+			t.Errorf("%v: %+v, want %v", swap, l, want)
+		}
+	}
+	blank := block.NewStore(RK05.Blocks)
+	if l := Detect(blank).WithSwap(blank, Range{0, 872}); l != (Layout{Swap: Range{0, 872}}) {
+		t.Errorf("a pack for swapping only: %+v", l)
 	}
 }
 

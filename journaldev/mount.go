@@ -87,7 +87,7 @@ func openVolume(f *os.File, path string, kind Kind, form *shape, protected error
 		}
 		v := &Volume{kind: kind, o: o, recovery: rec, readOnly: true, protection: protected, view: store, tip: store.Clone()}
 		v.home = &backing{f: osFile{f}, path: path, unit: o.Unit}
-		layout := layoutOf(store, o.Layout)
+		layout := v.layoutOf(store)
 		v.surveyed.Store(&surveyed{Survey(store, layout), layout})
 		return v, nil
 	}
@@ -196,14 +196,17 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	// The journal begins anew: what it holds now is home.
 	v := &Volume{
 		o: o, recovery: r.report, replayed: r.replayed, view: r.store, tip: r.store.Clone(),
-		bodies: map[uint64]*body{}, loose: map[int][]byte{}, strays: map[int]bool{},
+		bodies: map[uint64]*body{}, loose: map[int][]byte{}, coming: map[int][]byte{}, strays: map[int]bool{},
 		newest: newTicket(r.plan.newest),
 		drive:  drive{home: home, journal: journal, stopped: make(chan struct{})},
 	}
 	close(v.newest.done)
 	v.work.L, v.room.L = &v.mu, &v.mu
-	layout := layoutOf(v.tip, o.Layout)
-	v.layout.Store(&layout)
+	layout := v.layoutOf(v.tip)
+	v.space.Store(&space{layout.Swap, o.Swap})
+	if err := r.claim(home, layout); err != nil {
+		return nil, err
+	}
 	v.tipUses = Survey(v.tip, layout)
 	v.surveyed.Store(&surveyed{v.tipUses, layout})
 	v.state = r.describe(layout, o.Data == DataOrdered, v.tipUses)

@@ -308,6 +308,17 @@ func (r *recovered) bringHome(home, journal *backing) error {
 	return home.syncAll()
 }
 
+// claim makes what a header with that layout says of the pack durable. Blocks that
+// passed by the journal so far, and count from now on, may not be: nobody has synced
+// them.
+func (r *recovered) claim(home *backing, l Layout) error {
+	was, known := r.state()
+	if !known || was.layout.Swap == was.layout.Swap.and(l.Swap) {
+		return nil
+	}
+	return home.syncAll()
+}
+
 // next returns the header under which the journal begins anew, with nothing in it
 // that is not home. state describes the pack.
 func (r *recovered) next(state packState, now int64) header {

@@ -45,7 +45,11 @@ func (r *Restorer) Restore(store *block.Store, image, journal File) (*Restored, 
 	if clock == nil {
 		clock = time.Now
 	}
-	state := rec.describe(layoutOf(rec.store, Detect), r.Data == DataOrdered, nil)
+	layout := layoutOf(rec.store, Detect, Range{})
+	if err := rec.claim(home, layout); err != nil {
+		return nil, err
+	}
+	state := rec.describe(layout, r.Data == DataOrdered, nil)
 	if err := writeHeader(jb, rec.next(state, nanos(clock()))); err != nil {
 		return nil, err
 	}

@@ -52,8 +52,10 @@ type VolumeOptions struct {
 	Undo         bool             // keep undo images in the journal
 	Clock        func() time.Time // nil for the host's
 
-	// Layout tells what is where on a pack that holds these blocks; nil for Detect.
+	// Layout tells which file systems are where on a pack that holds these blocks; nil
+	// for Detect. Swap is the pack's swap space from the beginning, as in SetSwap.
 	Layout func(*block.Store) Layout
+	Swap   Range
 
 	// ByHand leaves the I/O on the files to calls of Step: the volume has no goroutine
 	// of its own, and belongs to one. So a run in virtual time is the same each time.
@@ -104,8 +106,8 @@ type Volume struct {
 
 	view    *block.Store // the drive's; of the machine's goroutine
 	writes  atomic.Uint64
-	layout  atomic.Pointer[Layout] // of the newest commit; changed under mu
-	failure atomic.Pointer[error]  // what made the volume read-only; set under mu
+	space   atomic.Pointer[space] // changed under mu
+	failure atomic.Pointer[error] // what made the volume read-only; set under mu
 
 	// committing is held through Commit, so that commits are one after the other. It
 	// protects the newest committed state and what its blocks are used for.
@@ -123,12 +125,23 @@ type Volume struct {
 	bodies   map[uint64]*body // of the transactions in CREATE, START and TRANS
 	newest   *Ticket          // of the newest commit
 	loose    map[int][]byte   // swap blocks on their way home
-	strays   map[int]bool     // swap blocks written since they were journaled last
+	coming   map[int][]byte   // newest contents of blocks that shall be swap space
+	strays   map[int]bool     // blocks of both kinds written since they were journaled last
+	layout   Layout           // of the newest commit that became a transaction
+	layoutID uint64           // and that
 	stats    stats
 	stopping bool // Close or Cut was called
 	cut      bool // by Cut
 
 	drive
+}
+
+// space says which blocks pass by the journal. Their contents must not count for any
+// state that recovery can end with: so swap space that a commit gives up is none at
+// once, and what it takes is swap space when the commit is durable.
+type space struct {
+	swap   Range // passes by the journal
+	coming Range // shall do so: the kernel's, whatever belongs to file systems
 }
 
 // surveyed is what the blocks of a commit are used for. It does not change.
@@ -219,16 +232,23 @@ func (v *Volume) WriteBlock(n int, buf []byte) error {
 	if err := v.view.WriteBlock(n, buf); err != nil {
 		return err
 	}
-	if !v.layout.Load().Swap.Has(n) {
+	sp := v.space.Load()
+	if !sp.swap.Has(n) {
 		v.writes.Add(1)
-		return nil
+		if !sp.coming.Has(n) {
+			return nil
+		}
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.layout.Load().Swap.Has(n) { // no commit has just made it a file system's
+	switch sp := v.space.Load(); { // a commit may have changed it
+	case sp.swap.Has(n):
 		v.loose[n] = bytes.Clone(buf)
 		v.strays[n] = true
 		v.work.Signal()
+	case sp.coming.Has(n):
+		v.coming[n] = bytes.Clone(buf)
+		v.strays[n] = true
 	}
 	return nil
 }
@@ -289,18 +309,19 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 		return nil, err
 	}
 	// Nobody else touches b now: the core does not start what someone is in.
-	layout := layoutOf(state, v.o.Layout)
+	layout := v.layoutOf(state)
 	b.state, b.layout, b.uses = state.Clone(), layout, Survey(state, layout)
 	b.note = b.note.join(note)
 	b.noteJSON = b.note.encode()
 
 	v.mu.Lock()
-	v.relayout(layout)
+	past := v.space.Load().swap.and(layout.Swap) // passes by the journal, and goes on doing so
+	v.settle(past)
 	strays := b.strays
 	maps.Copy(strays, v.strays)
 	b.strays, v.strays = map[int]bool{}, map[int]bool{}
 	for n := range strays {
-		if layout.Swap.Has(n) {
+		if past.Has(n) {
 			v.strays[n] = true
 		} else {
 			b.strays[n] = true
@@ -308,7 +329,7 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	}
 	v.mu.Unlock()
 
-	updates := b.difference(v.o.Data == DataOrdered)
+	updates := b.difference(past, v.o.Data == DataOrdered)
 	if v.o.Flaw == FlawServe {
 		v.serve(state, layout)
 	}
@@ -328,41 +349,68 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 		return v.newest, nil
 	}
 	v.core.put(id, transSectors(b.entries, v.o.Undo, b.noteJSON))
+	v.layout, v.layoutID = layout, id
 	v.newest = b.ticket
 	v.work.Signal()
 	return b.ticket, nil
 }
 
-// SetLayout changes how the volume finds out what is where, as when a guest turns
-// out to be V7, or not to be. What is swap space no more goes with the next commit.
-func (v *Volume) SetLayout(find func(*block.Store) Layout) {
+// SetSwap says which blocks of the pack the kernel that runs uses for swapping, the
+// zero Range if none: they pass by the journal, but for those that belong to a file
+// system. What is swap space no more goes with the next commit; what is from now on
+// passes by the journal as soon as the next commit is durable. Before anybody has
+// said so all of a pack is journaled.
+func (v *Volume) SetSwap(r Range) {
 	if v.readOnly {
 		return
 	}
 	v.committing.Lock()
 	defer v.committing.Unlock()
-	v.o.Layout = find
-	l := layoutOf(v.tip, find)
+	if v.o.Swap == r {
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.relayout(l)
+	v.o.Swap = r
+	v.settle(v.space.Load().swap.and(r))
 }
 
-// relayout changes the layout. Loose writes stop where there is no swap space any
-// more: those blocks are strays, which the next commit takes. mu is held.
-func (v *Volume) relayout(l Layout) {
-	v.layout.Store(&l)
+// settle changes which blocks pass by the journal, and from now on. Loose writes stop
+// where there is no swap space any more: those blocks are strays, which the next commit
+// takes. mu is held.
+func (v *Volume) settle(swap Range) {
+	v.space.Store(&space{swap, v.o.Swap})
 	for n := range v.loose {
-		if !l.Swap.Has(n) {
+		if !swap.Has(n) {
 			delete(v.loose, n)
+		}
+	}
+	for n, b := range v.coming {
+		switch {
+		case swap.Has(n):
+			v.loose[n] = b
+			v.work.Signal()
+			fallthrough
+		case !v.o.Swap.Has(n):
+			delete(v.coming, n)
 		}
 	}
 }
 
+// durable lets the swap space of the newest commit pass by the journal, when that one
+// is durable. mu is held.
+func (v *Volume) durable() {
+	if v.layoutID != 0 && v.core.committed >= v.layoutID {
+		v.settle(v.layout.Swap.and(v.o.Swap))
+	}
+}
+
 // layoutOf returns the layout of a pack, the zero one for one that cannot be.
-func layoutOf(s *block.Store, find func(*block.Store) Layout) Layout {
+func (v *Volume) layoutOf(s *block.Store) Layout { return layoutOf(s, v.o.Layout, v.o.Swap) }
+
+func layoutOf(s *block.Store, find func(*block.Store) Layout, swap Range) Layout {
 	if l := find(s); l.valid(s.Blocks()) {
-		return l
+		return l.WithSwap(s, swap)
 	}
 	return Layout{}
 }
@@ -398,13 +446,13 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 	return id, b, false, nil
 }
 
-// difference collects the blocks in which the state differs from the base, and
-// returns the updates.
-func (b *body) difference(ordered bool) []Update {
+// difference collects the blocks in which the state differs from the base, but for
+// those that pass by the journal, and returns the updates.
+func (b *body) difference(past Range, ordered bool) []Update {
 	b.blocks = map[int][]byte{}
 	var order []int
 	for n := range b.state.Diff(b.base) {
-		if !b.layout.Swap.Has(n) && !b.strays[n] {
+		if !past.Has(n) && !b.strays[n] {
 			order = append(order, n)
 		}
 	}

@@ -18,6 +18,9 @@ import (
 	"v7em/unix/fs"
 )
 
+// rkSwap is what a kernel swaps to on the pack of rk05.
+var rkSwap = Range{4000, 4872}
+
 // rk05 makes the image of an RK05 with a file system of 4000 blocks.
 func rk05(t testing.TB) string {
 	t.Helper()
@@ -39,6 +42,9 @@ func rk05(t testing.TB) string {
 func openVol(t testing.TB, path string, o VolumeOptions) *Volume {
 	t.Helper()
 	o.Unit = "rk0"
+	if o.Layout == nil {
+		o.Swap = rkSwap
+	}
 	v, err := OpenVolume(path, RK05, o)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +94,7 @@ func TestVolumeOnFiles(t *testing.T) {
 			// Read only, the pack looks recovered and is not touched.
 			was, _ := os.ReadFile(path)
 			ro := openVol(t, path, VolumeOptions{Options: Options{ReadOnly: true}})
-			if !same(ro.Snapshot(), committed, counted(committed, o)) {
+			if !same(ro.Snapshot(), committed, counted(committed, o, rkSwap)) {
 				t.Error("reading does not look through the journal")
 			}
 			if err := ro.WriteBlock(5, fill(1)); err == nil || !ro.ReadOnly() {
@@ -99,7 +105,7 @@ func TestVolumeOnFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !same(p.Snapshot(), committed, counted(committed, o)) {
+			if !same(p.Snapshot(), committed, counted(committed, o, rkSwap)) {
 				t.Error("a read-only pack does not look through the journal")
 			}
 			p.Close()
@@ -108,7 +114,7 @@ func TestVolumeOnFiles(t *testing.T) {
 			}
 
 			v = openVol(t, path, o)
-			if !same(v.Snapshot(), committed, counted(committed, o)) || same(v.Snapshot(), before, counted(before, o)) {
+			if !same(v.Snapshot(), committed, counted(committed, o, rkSwap)) || same(v.Snapshot(), before, counted(before, o, rkSwap)) {
 				t.Error("the commit is not there")
 			}
 			if n := v.Recovery().Count; len(v.Replayed()) != n || n > 0 && !slices.Contains(v.Replayed()[0].Blocks, 300) {
@@ -198,18 +204,18 @@ func TestConcurrentVolume(t *testing.T) {
 	var trace crashtest.Trace
 	image, journal := trace.NewFile(testPack(t)), trace.NewFile(nil)
 	slow := func(f File) File { return slowFile{f} }
-	o := VolumeOptions{JournalSize: MinJournalSize, Transactions: 3}
+	o := VolumeOptions{JournalSize: MinJournalSize, Transactions: 3, Swap: testSwap}
 	v, err := Mount(slow(image), slow(journal), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &workload{t: t, rnd: rand.New(rand.NewPCG(1, 1)), trace: &trace, v: v, states: []*block.Store{v.Snapshot()}}
+	w := &workload{t: t, rnd: rand.New(rand.NewPCG(1, 1)), trace: &trace, v: v, states: []*block.Store{v.Snapshot()}, swaps: []Range{o.Swap}}
 	w.begin = len(trace.Events())
 	var wg sync.WaitGroup
 	for range 150 {
 		w.change()
 		s := v.Snapshot()
-		w.states = append(w.states, s)
+		w.states, w.swaps = append(w.states, s), append(w.swaps, o.Swap)
 		k := len(w.states) - 1
 		w.trace.Mark(called(k))
 		tok, err := v.Commit(s, Note{})
@@ -359,7 +365,7 @@ func TestGrow(t *testing.T) {
 		t.Errorf("the journal has not grown: %v, %v", st.Size(), err)
 	}
 	v = openVol(t, path, VolumeOptions{})
-	if !same(v.Snapshot(), want, counted(want, VolumeOptions{})) {
+	if !same(v.Snapshot(), want, counted(want, VolumeOptions{}, rkSwap)) {
 		t.Error("the commit is not there")
 	}
 	if v.Recovery().Count != 1 {
@@ -483,34 +489,111 @@ func (f *gated) Sync() error {
 	return f.File.Sync()
 }
 
-// TestSetLayout lets a guest turn out not to be V7: what was swap space goes with
-// the next commit.
-func TestSetLayout(t *testing.T) {
-	o := VolumeOptions{JournalSize: MinJournalSize}
-	w := startWorkload(t, 1, o)
+// TestSetSwap has kernels come and go that swap to the pack, or do not. Swap space that
+// is none any more goes with the next commit; what becomes swap space passes by the
+// journal when a commit that says so is durable, and not before.
+func TestSetSwap(t *testing.T) {
+	w := startWorkload(t, 1, VolumeOptions{JournalSize: MinJournalSize})
 	write(t, w.v, testFSize+1, 1)
 	write(t, w.v, testFSize+2, 1)
-	w.v.SetLayout(NoLayout)
+	w.v.SetSwap(Range{})
 	write(t, w.v, testFSize+2, 2)
 	write(t, w.v, testFSize+3, 2)
 	if len(w.v.loose) != 0 || w.v.Writes() != 2 {
 		t.Errorf("%d loose blocks, %d writes", len(w.v.loose), w.v.Writes())
 	}
 	w.commit()
-	updates := w.v.core.find(1).updates
-	if len(updates) != 3 {
+	if updates := w.v.core.find(1).updates; len(updates) != 3 {
 		t.Errorf("updates %+v", updates)
 	}
 	for w.step() {
 	}
-	// All blocks count now, from the first commit on.
-	o.Layout = NoLayout
-	if n, err := w.verify(o); err != nil || n < 10 {
+	home := func(n int) byte {
+		t.Helper()
+		var b [block.Size]byte
+		if _, err := w.v.home.f.ReadAt(b[:], int64(n)*block.Size); err != nil {
+			t.Fatal(err)
+		}
+		return b[0]
+	}
+
+	w.v.SetSwap(testSwap)
+	write(t, w.v, testFSize+4, 3)
+	for w.step() {
+	}
+	if home(testFSize+4) == 3 {
+		t.Error("a block went home past the journal, before any commit knew it for swap space")
+	}
+	w.commit()
+	write(t, w.v, testFSize+5, 4)
+	write(t, w.v, testFSize+3, 5)
+	if len(w.v.loose) != 0 {
+		t.Error("swap space before the commit is durable")
+	}
+	for w.step() {
+	}
+	for n, want := range map[int]byte{1: 1, 2: 2, 3: 5, 4: 3, 5: 4} {
+		if got := home(testFSize + n); got != want {
+			t.Errorf("at home block %d behind the file system has %d, want %d", n, got, want)
+		}
+	}
+	if n := w.v.Writes(); n != 5 {
+		t.Errorf("%d writes: one of them was to swap space", n)
+	}
+	write(t, w.v, testFSize+6, 6)
+	if len(w.v.loose) != 1 || w.v.Writes() != 5 {
+		t.Errorf("%d loose blocks, %d writes", len(w.v.loose), w.v.Writes())
+	}
+
+	// What a file system has is none of it, nor what is before it is said.
+	if got := (&Layout{Systems: 1}).WithSwap(w.v.Snapshot(), Range{0, testBlocks}).Swap; got != (Range{testFSize, testBlocks}) {
+		t.Errorf("swap space is %v", got)
+	}
+	// One that was written as swap space, and then belongs to a file system.
+	w.v.SetSwap(Range{})
+	w.commit()
+	for w.step() {
+	}
+	if n, err := w.verify(VolumeOptions{}); err != nil || n < 10 {
 		t.Error(n, err)
 	}
-	w.v.SetLayout(func(*block.Store) Layout { return Layout{Systems: 9} })
-	if l := *w.v.layout.Load(); l != (Layout{}) {
+	if l := layoutOf(w.v.Snapshot(), func(*block.Store) Layout { return Layout{Systems: 9} }, testSwap); l != (Layout{}) {
 		t.Errorf("a layout that cannot be is %+v", l)
+	}
+}
+
+// TestSwapThatCounts kills v7em when a block that passed by the journal is at home, but
+// not durable, opens the pack, where it counts as long as no kernel is known, and cuts
+// the power: what the journal says of the pack must hold.
+func TestSwapThatCounts(t *testing.T) {
+	w := startWorkload(t, 1, VolumeOptions{JournalSize: MinJournalSize})
+	write(t, w.v, 50, 1)
+	w.commit()
+	for w.step() {
+	}
+	w.v.Close()
+	trace, files := w.trace.Kill(len(w.trace.Events()))
+	w = &workload{t: t, trace: trace}
+	w.mount(files[0], files[1], VolumeOptions{Swap: testSwap})
+	write(t, w.v, testFSize+1, 1)
+	for w.step() {
+	}
+	trace, files = w.trace.Kill(len(w.trace.Events()))
+	w = &workload{t: t, trace: trace}
+	w.mount(files[0], files[1], VolumeOptions{})
+	d := trace.Replay()
+	for {
+		if _, ok := d.Next(); !ok {
+			break
+		}
+	}
+	lost := d.Crash(crashtest.LoseAll, nil)
+	v, err := Mount(&crashtest.Plain{Data: lost[0]}, &crashtest.Plain{Data: lost[1]}, VolumeOptions{ByHand: true, Clock: testClock()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Recovery().Changed {
+		t.Errorf("recovery says %v", v.Recovery())
 	}
 }
 

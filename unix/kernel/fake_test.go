@@ -35,6 +35,7 @@ const (
 	fakeTextAt = 0o200000
 	fakeUserAt = 0o240000
 	fakeSwplo  = 4000
+	fakeNswap  = 872
 )
 
 // fakeTables are the fake's data in the order in which it has them.
@@ -42,7 +43,7 @@ var fakeTables = []struct {
 	name string
 	size int
 }{
-	{"vectors", 64}, {"_bdevsw", 3 * bdevSize}, {"_rootdev", 2}, {"_swapdev", 2}, {"_swplo", 4}, {"_rp_size", 8 * partSize},
+	{"vectors", 64}, {"_bdevsw", 3 * bdevSize}, {"_rootdev", 2}, {"_swapdev", 2}, {"_swplo", 4}, {"_nswap", 2}, {"_rp_size", 8 * partSize},
 	{"_runrun", 2}, {"_time", 4}, {"_nblkdev", 2}, {"_updlock", 2}, {"_rktab", bufSize}, {"_rptab", bufSize},
 	{"_buf", fakeBufs * bufSize}, {"_inode", fakeInodes * inodeSize}, {"_proc", fakeProcs * procSize},
 	{"_text", fakeTexts * textSize}, {"_bfreeli", bufSize}, {"_mount", fakeMounts * mountSize},
@@ -61,7 +62,7 @@ func fakeFile(tb testing.TB, change func(*aout.File)) ([]byte, map[string]uint16
 	symbols := map[string]uint16{}
 	for i, t := range fakeTables {
 		typ := aout.BSS
-		if i < 7 {
+		if i < 8 {
 			typ = aout.Data
 			f.Data = append(f.Data, make([]byte, t.size)...)
 		} else {
@@ -130,7 +131,8 @@ func newFake(tb testing.TB) *fake {
 	f.set("_bdevsw", bdevSize+bdevOpen, 0o1000)
 	f.set("_bdevsw", bdevSize+bdevTab, f.symbols["_rptab"])
 	f.set("_nblkdev", 0, 2)
-	f.set("_swplo", 2, fakeSwplo)
+	f.set("_swplo", 2, fakeSwplo-1)
+	f.set("_nswap", 0, fakeNswap)
 	f.set("_time", 0, uint16(f.now>>16))
 	f.set("_time", 2, uint16(f.now))
 	for i, p := range [][2]int{{81000, 0}, {5000, 0}, {2000, 25}, {74000, 35}} {
@@ -267,7 +269,7 @@ func (f *fake) swapUser(tb testing.TB, slot, block int, comm string) {
 	for i, w := range userWords(f.symbols["_proc"]+uint16(slot*procSize), comm) {
 		binary.LittleEndian.PutUint16(b[2*i:], w)
 	}
-	if err := f.pack.WriteBlock(fakeSwplo+block, b); err != nil {
+	if err := f.pack.WriteBlock(fakeSwplo-1+block, b); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -170,8 +170,8 @@ type Kernel struct {
 
 	buf, inode, proc, mount, texts, buffers, bdev table
 
-	freelist, time, rootdev, swapdev, swplo, nblkdev, panicstr, updlock, runrun uint16
-	rktab, rptab, rpSizes                                                       uint16 // 0: it has no such disks
+	freelist, time, rootdev, swapdev, swplo, nswap, nblkdev, panicstr, updlock, runrun uint16
+	rktab, rptab, rpSizes                                                              uint16 // 0: it has no such disks
 
 	console                           uint16 // its terminal, kl11[0]; 0 if it has none
 	sgtty, ttStop, inN, inLine, lineN uint16 // mini's, instead
@@ -253,6 +253,9 @@ func New(file []byte) (*Kernel, error) {
 	k.rootdev = variable("_rootdev", 2)
 	k.swapdev = variable("_swapdev", 2)
 	k.swplo = variable("_swplo", 4)
+	if find("_nswap") != 0 { // mini does not swap
+		k.nswap = variable("_nswap", 2)
+	}
 	k.nblkdev = variable("_nblkdev", 2)
 	k.panicstr = variable("_panicstr", 2)
 	k.updlock = variable("_updlock", 2)

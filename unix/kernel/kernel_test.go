@@ -226,6 +226,32 @@ func TestVolumes(t *testing.T) {
 	}
 }
 
+func TestSwap(t *testing.T) {
+	f := newFake(t)
+	check := func(what string, d Drive, first, blocks int, ok bool) {
+		t.Helper()
+		if gd, gf, gb, gok := f.look(t).Swap(); gd != d || gf != first || gb != blocks || gok != ok {
+			t.Errorf("%s: %v, %d blocks from %d on, %v", what, gd, gb, gf, gok)
+		}
+	}
+	check("rk0", Drive{RK, 0}, 4000, 872, true)
+	f.set("_nswap", 0, 0o177777)
+	check("more than there is", Drive{RK, 0}, 4000, 872, true)
+	f.set("_swapdev", 0, 0o412) // rp1, partition 2: 2000 blocks from 5000 on
+	f.set("_swplo", 0, 0o177777)
+	f.set("_swplo", 2, 0o177777)
+	f.set("_nswap", 0, 1999)
+	check("rp1", Drive{RP, 1}, 5000, 1999, true)
+	f.set("_swplo", 0, 0o100000)
+	check("before the beginning", Drive{}, 0, 0, false)
+	f.set("_swplo", 0, 0o77777)
+	check("behind the end", Drive{}, 0, 0, false)
+	f.set("_swapdev", 0, 0o3000)
+	f.set("_swplo", 0, 0)
+	f.set("_swplo", 2, 0)
+	check("a tape", Drive{}, 0, 0, false)
+}
+
 func TestProcesses(t *testing.T) {
 	f := newFake(t)
 	f.process(4, 12, pZomb, 0, 20, 0, "")

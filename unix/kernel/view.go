@@ -23,6 +23,7 @@ type View struct {
 	procs   []proc  // those in use
 	swapdev uint16
 	swplo   int32
+	nswap   int
 }
 
 // part is a partition of an RP03, in blocks.
@@ -70,6 +71,9 @@ func (k *Kernel) Look(g *Guest) (*View, error) {
 	v.Time = r.long(k.time)
 	v.swapdev = r.word(k.swapdev)
 	v.swplo = r.long(k.swplo)
+	if k.nswap != 0 {
+		v.nswap = int(r.word(k.nswap))
+	}
 	if r.word(k.panicstr) != 0 {
 		return nil, because(Panicked, "panicstr is set")
 	}

@@ -74,6 +74,21 @@ type Volume struct {
 	Extent int
 }
 
+// Swap returns which blocks of which pack the kernel uses for swapping: from first on,
+// so many. They are no file system's. False means that it swaps to no disk of this
+// machine.
+func (v *View) Swap() (d Drive, first, blocks int, ok bool) {
+	at, ok := v.region(v.swapdev)
+	// V7 counts swap space from 1 on, and begins by making swplo one less (startup). The
+	// first block is swplo+1.
+	from := int(v.swplo) + 1
+	to := min(from+v.nswap, at.blocks)
+	if !ok || from < 0 || from >= to {
+		return Drive{}, 0, 0, false
+	}
+	return at.drive, at.first + from, to - from, true
+}
+
 // Volumes returns the mounted file systems, the root first.
 func (v *View) Volumes() []Volume {
 	list := make([]Volume, len(v.mounts))
