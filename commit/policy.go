@@ -18,6 +18,8 @@ import (
 type Volume interface {
 	Commit(state *block.Store, note journaldev.Note) (*journaldev.Ticket, error)
 	Writes() uint64
+	// SetSwap says which blocks the guest swaps to: they need no commit.
+	SetSwap(journaldev.Range)
 	// Err returns the failed write or sync that made it read-only, or nil.
 	Err() error
 }
@@ -122,6 +124,7 @@ type Committer struct {
 
 	// newest is what each volume was handed last; of the commit that settles.
 	newest map[kernel.Drive]*block.Store
+	swap   map[kernel.Drive]journaldev.Range // what each volume was told that the guest swaps to
 
 	mu       sync.Mutex // protects what follows
 	settling bool       // a clone is in use
@@ -322,7 +325,7 @@ func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 	}
 	c.mu.Unlock()
 	c.volumes = volumes
-	c.newest = map[kernel.Drive]*block.Store{}
+	c.newest, c.swap = map[kernel.Drive]*block.Store{}, map[kernel.Drive]journaldev.Range{}
 	c.writes = c.guestWrites()
 }
 

@@ -47,7 +47,10 @@ type journal struct {
 func (j *journal) path(unit int) string { return filepath.Join(j.dir, fmt.Sprintf("rk%d.rk05", unit)) }
 
 // journaled gives the guest's root and /tmp journals.
-func journaled(t *testing.T, g *guest.Guest) *journal {
+func journaled(t *testing.T, g *guest.Guest) *journal { return journaledOn(t, g, nil) }
+
+// journaledOn does so on files that wrap, if it is not nil, puts in front of the host's.
+func journaledOn(t *testing.T, g *guest.Guest, wrap func(name string, f journaldev.File) journaldev.File) *journal {
 	t.Helper()
 	j := &journal{t: t, dir: t.TempDir(), volumes: map[kernel.Drive]Volume{}}
 	j.clock.now = time.Unix(1e9, 0)
@@ -62,7 +65,7 @@ func journaled(t *testing.T, g *guest.Guest) *journal {
 		if err := os.WriteFile(j.path(unit), image, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		v, err := journaldev.OpenVolume(j.path(unit), journaldev.RK05, journaldev.VolumeOptions{})
+		v, err := journaldev.OpenVolume(j.path(unit), journaldev.RK05, journaldev.VolumeOptions{Options: journaldev.Options{Wrap: wrap}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 
 	"v7em/block"
+	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/mmu"
 	"v7em/rk"
@@ -93,6 +94,8 @@ type Point struct {
 	// Volumes are what V7 has mounted, the root first. One that is Wrong is as the writes
 	// have left it.
 	Volumes []kernel.Volume
+	// Swap is what V7 swaps to, where its packs have any.
+	Swap map[kernel.Drive]journaldev.Range
 
 	// Cut are the processes whose brackets did not end. Directories that they had
 	// half made, moved or removed are whole in the point; Completed says which. What
@@ -224,6 +227,9 @@ func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
 		p.Packs[d] = state
 	}
 	p.Volumes = a.view.Volumes()
+	if d, first, blocks, ok := a.view.Swap(); ok {
+		p.Swap = map[kernel.Drive]journaldev.Range{d: {From: first, To: first + blocks}}
+	}
 	if err := s.endBrackets(p, a); err != nil {
 		return nil, &UnsettledError{Instructions: spent, Underway: p.Cut, Err: err}
 	}

@@ -243,7 +243,11 @@ func (c *Committer) hand(h *handed, note journaldev.Note) {
 		if h.last && !h.point.Settled && c.judge(h, drive, state) {
 			continue
 		}
-		if state == nil || c.aside(drive) || c.newest[drive] != nil && same(state, c.newest[drive]) {
+		if state == nil || c.aside(drive) {
+			continue
+		}
+		c.setSwap(drive, h.point)
+		if c.newest[drive] != nil && same(state, c.newest[drive], c.swap[drive]) {
 			continue
 		}
 		delete(c.newest, drive)
@@ -269,11 +273,20 @@ func inDrive(drive kernel.Drive, err error) error {
 	return fmt.Errorf("%s: %w", drive, err)
 }
 
+// setSwap tells a volume what the guest swaps to. A kernel that is not seen for the
+// moment goes on with what it had; where there is none, nothing is swap space.
+func (c *Committer) setSwap(drive kernel.Drive, p *Point) {
+	if p.Settled || kernel.Why(p.Why) == kernel.NotV7 {
+		c.swap[drive] = p.Swap[drive]
+		c.volumes[drive].SetSwap(c.swap[drive])
+	}
+}
+
 // same says whether two states of a pack differ in nothing but swap space.
-func same(a, b *block.Store) bool {
-	layout := journaldev.Detect(a)
+func same(a, b *block.Store, swap journaldev.Range) bool {
+	swap = journaldev.Detect(a).WithSwap(a, swap).Swap
 	for n := range a.Diff(b) {
-		if !layout.Swap.Has(n) {
+		if !swap.Has(n) {
 			return false
 		}
 	}

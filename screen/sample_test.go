@@ -50,7 +50,7 @@ func TestBlockLife(t *testing.T) {
 	path := pack(t)
 	a := NewActivity(journaldev.RK05.Blocks)
 	open := make(chan struct{})
-	var o journaldev.VolumeOptions
+	o := journaldev.VolumeOptions{Swap: journaldev.Range{From: 4000, To: 4872}}
 	o.Wrap = func(name string, f journaldev.File) journaldev.File {
 		if name != "image" {
 			return f
@@ -154,7 +154,7 @@ func TestPlainPack(t *testing.T) {
 		}
 		return model.Drives[0].Blocks[n].Kind
 	}
-	eventually(t, func() bool { return kind(1) == KindSuper && kind(2) == KindInodes && kind(4000) == KindSwap })
+	eventually(t, func() bool { return kind(1) == KindSuper && kind(2) == KindInodes && kind(4000) == KindOther })
 	d.WriteBlock(1, make([]byte, block.Size)) // no superblock any more
 	eventually(t, func() bool { return kind(1) == KindOther })
 	if s.Sample(now).Drives[0].Journal != nil {
