@@ -77,7 +77,7 @@ func TestLargeJournal(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
-		if r.report.Count != len(want.apply) || !same(r.store, states[len(states)-1], counted(states[len(states)-1], VolumeOptions{})) {
+		if r.report.Count != len(want.apply) || !same(r.store, states[len(states)-1], counted(states[len(states)-1], VolumeOptions{}, testSwap)) {
 			t.Errorf("%d sectors before the end: %v", before, r.report)
 		}
 		if mem > 8<<20 {

@@ -126,7 +126,7 @@ type Volume struct {
 	newest   *Ticket          // of the newest commit
 	loose    map[int][]byte   // swap blocks on their way home
 	coming   map[int][]byte   // newest contents of blocks that shall be swap space
-	strays   map[int]bool     // blocks of both kinds written since they were journaled last
+	strays   map[int]bool     // swap blocks written since they were journaled last
 	layout   Layout           // of the newest commit that became a transaction
 	layoutID uint64           // and that
 	stats    stats
@@ -248,7 +248,6 @@ func (v *Volume) WriteBlock(n int, buf []byte) error {
 		v.work.Signal()
 	case sp.coming.Has(n):
 		v.coming[n] = bytes.Clone(buf)
-		v.strays[n] = true
 	}
 	return nil
 }
@@ -389,6 +388,7 @@ func (v *Volume) settle(swap Range) {
 		switch {
 		case swap.Has(n):
 			v.loose[n] = b
+			v.strays[n] = true
 			v.work.Signal()
 			fallthrough
 		case !v.o.Swap.Has(n):
