@@ -29,7 +29,7 @@ type KL11 struct {
 // Typist types on the console, character by character as the guest takes them.
 type Typist interface {
 	// More returns the next characters, at a moment at which the first of them can
-	// be received. With none, again says whether to ask again, TypeTime later;
+	// be received. With none, again says whether to ask again a while later;
 	// otherwise Wake has to be called when there are some.
 	More() (p []byte, again bool)
 	// Taken tells that the guest reads a character that More returned, in the order
@@ -57,6 +57,8 @@ type KL11State struct {
 const (
 	DefaultSendTime = 20_000
 	DefaultTypeTime = 1_000_000
+	// askTimes is how many times the latter a Typist is left alone that has nothing yet.
+	askTimes = 10
 )
 
 // RegXCSR is the address of the transmitter's status register, and XCSRInterrupt its
@@ -236,7 +238,7 @@ func (k *KL11) Event(code int) {
 			p, again := k.Typist.More()
 			k.state.Input, k.mine = append(k.state.Input, p...), len(p)
 			if len(p) == 0 && again {
-				k.feed(k.state.TypeTime)
+				k.feed(askTimes * k.state.TypeTime)
 			}
 		}
 		if len(k.state.Input) > 0 {

@@ -349,6 +349,7 @@ func TestConsoleTypist(t *testing.T) {
 	read('c')
 	c.after(DefaultTypeTime) // nothing yet
 	c.want(rcsr, 0)
+	c.after(askTimes*DefaultTypeTime - DefaultTypeTime)
 	read('z')
 	c.after(10 * DefaultTypeTime)
 	if p.asked != 4 || p.taken != "xyz" {
