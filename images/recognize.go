@@ -69,6 +69,10 @@ func Recognize(m *machine.Machine, known *kernel.Kernel) (*kernel.Kernel, error)
 	return nil, &ForeignError{"the guest", err}
 }
 
+// Console returns how a kernel that is in a machine's memory has its console set: see
+// kernel.Kernel.Console. The machine must not run meanwhile.
+func Console(m *machine.Machine, k *kernel.Kernel) (kernel.TTY, bool) { return k.Console(look(m)) }
+
 // look returns what a kernel is seen in.
 func look(m *machine.Machine) *kernel.Guest {
 	return &kernel.Guest{

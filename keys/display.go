@@ -229,6 +229,7 @@ func (d *display) disturb() {
 // redisplay shows the last row, with the line, anew.
 func (d *display) redisplay() {
 	text, cur := d.text(), d.cur
+	d.put('\r')
 	d.put(d.row...)
 	if len(text) > 0 {
 		d.renew(text, cur)

@@ -38,6 +38,8 @@ const (
 	eraseLimit = 250
 	// linesKept is how many lines are remembered.
 	linesKept = 500
+	// queueLimit is how many keys may wait.
+	queueLimit = 1 << 17
 )
 
 // Keyboard is the user at V7's console. It is the Typist of a KL11. All of it belongs to
@@ -54,6 +56,9 @@ type Keyboard struct {
 	// Width, if not nil, returns how many columns a row of the user's terminal has.
 	// Without it, or at 0, rows have no end.
 	Width func() int
+
+	// Wait, if not nil, says whether the keys have to wait, for so long as some do.
+	Wait func() bool
 
 	queue []Key  // typed, not yet given to the console
 	sent  []sent // given to it, not yet read by V7
@@ -81,8 +86,15 @@ type sent struct {
 	cell byte // for actShow
 }
 
-// Type takes keys.
-func (k *Keyboard) Type(keys ...Key) {
+// Direct says whether keys go through as they are, at this moment.
+func (k *Keyboard) Direct() bool {
+	tty, known := k.Console()
+	return k.Plain || !known || !tty.LineMode()
+}
+
+// Type takes keys. Beyond so many that no hand types them they are lost; then it returns
+// false.
+func (k *Keyboard) Type(keys ...Key) bool {
 	tty, known := k.Console()
 	for _, key := range keys {
 		if known && !k.Plain && tty.LineMode() {
@@ -94,12 +106,13 @@ func (k *Keyboard) Type(keys ...Key) {
 				continue
 			}
 		}
+		if len(k.queue) >= queueLimit {
+			return false
+		}
 		k.queue = append(k.queue, key)
 	}
+	return true
 }
-
-// Disturbed says that something else was shown: the cursor is at the start of a row.
-func (k *Keyboard) Disturbed() { k.display.disturb() }
 
 // Redisplay shows the guest's last row and what was typed on it once more, behind
 // something else that was shown.
@@ -147,6 +160,9 @@ func (k *Keyboard) More() (p []byte, again bool) {
 		k.display.width = k.Width()
 	}
 	for {
+		if len(k.queue) > 0 && k.Wait != nil && k.Wait() {
+			return nil, true
+		}
 		tty, known := k.Console()
 		if known && len(k.sent) == 0 {
 			k.display.stale(tty.Output)
@@ -286,6 +302,7 @@ func (k *Keyboard) foreign(r rune) bool {
 	}
 	if !k.told[r] && k.Say != nil {
 		k.told[r] = true
+		defer k.Redisplay()
 		switch {
 		case r == 0xfffd:
 			k.Say("V7 knows ASCII only: a byte that was typed is left out")

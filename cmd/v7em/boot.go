@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,12 +111,13 @@ type terminal struct {
 	*session
 	in, out *os.File
 	screen  display
-	keys    chan byte // from the terminal; closed when it is gone
+	keys    chan []byte // from the terminal; closed when it is gone
+	rest    []byte      // of them, not yet looked at
 }
 
 // run is the user's session. It leaves the terminal as it was.
 func (t *terminal) run(ctx context.Context) error {
-	t.keys = make(chan byte, 256)
+	t.keys = make(chan []byte, 16)
 	if t.watch != nil {
 		if err := t.openScreen(); err != nil {
 			return err
@@ -194,42 +197,61 @@ func (t *terminal) cutAndReopen() error {
 // readKeys reads the terminal until it is gone.
 func (t *terminal) readKeys() {
 	defer close(t.keys)
-	buf := make([]byte, 256)
+	buf := make([]byte, 4096)
 	for {
 		n, err := t.in.Read(buf)
-		for _, c := range buf[:n] {
-			t.keys <- c
-		}
+		t.pass(buf[:n])
 		if err != nil || n == 0 {
 			return
 		}
 	}
 }
 
+// pass passes on what the terminal has sent. ^E is passed on alone: what follows may be
+// for the menu.
+func (t *terminal) pass(p []byte) {
+	for len(p) > 0 {
+		n := 1
+		if p[0] != keyMenu {
+			if n = bytes.IndexByte(p, keyMenu); n < 0 {
+				n = len(p)
+			}
+		}
+		t.keys <- slices.Clone(p[:n])
+		p = p[n:]
+	}
+}
+
 // serve passes keys on and serves the menu until it is time to leave.
 func (t *terminal) serve(ctx context.Context) (leaving, error) {
-	select {
-	case <-t.booted:
-	case <-t.ended:
-	case <-ctx.Done(): // V7 is not up, and cannot be asked to write anything out
-		return stay, ctx.Err()
-	}
 	warned := false
 	check := time.NewTicker(time.Second)
 	defer check.Stop()
+	var late <-chan time.Time // for the rest of what a key sends
+	wait := func(d time.Duration) {
+		if late = nil; d > 0 {
+			late = time.After(d)
+		}
+	}
 	for {
-		select {
-		case c, ok := <-t.keys:
-			switch {
-			case !ok:
-				return t.byForce(), errors.New("the terminal is gone")
-			case c == keyMenu:
+		if p := t.rest; len(p) > 0 {
+			t.rest = nil
+			if p[0] == keyMenu {
 				if how := t.menu(ctx); how != stay {
 					return how, nil
 				}
-			default:
-				t.typed(ctx, c)
+			} else {
+				wait(t.typed(ctx, p...))
 			}
+		}
+		select {
+		case p, ok := <-t.keys:
+			if !ok {
+				return t.byForce(), errors.New("the terminal is gone")
+			}
+			t.rest = p
+		case <-late:
+			wait(t.late(ctx))
 		case <-ctx.Done():
 			return t.byForce(), errors.New("ended by a signal")
 		case <-t.ended:

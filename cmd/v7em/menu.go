@@ -15,6 +15,7 @@ import (
 
 	"v7em/images"
 	"v7em/journaldev"
+	"v7em/keys"
 	"v7em/machine"
 )
 
@@ -29,11 +30,24 @@ const menuText = "\r\n" +
 // leave, or stay.
 func (t *terminal) menu(ctx context.Context) leaving {
 	t.screen.hold()
-	defer t.screen.release()
+	how := t.choose(ctx)
+	t.screen.release()
+	if how == stay && t.watch == nil {
+		t.do(ctx, func(*machine.Machine) { t.keyboard.Redisplay() })
+	}
+	return how
+}
+
+// choose is the menu.
+func (t *terminal) choose(ctx context.Context) leaving {
 	fmt.Fprint(t.screen, menuText)
 	for {
 		fmt.Fprint(t.screen, "v7em> ")
 		c, err := t.key(ctx)
+		for err == nil && c < 0 { // an arrow, say
+			fmt.Fprint(t.screen, "\a")
+			c, err = t.key(ctx)
+		}
 		if err != nil {
 			return stay // serve will meet the reason
 		}
@@ -45,7 +59,10 @@ func (t *terminal) menu(ctx context.Context) leaving {
 		case 'c', '\r', '\n', 0x1b:
 			return stay
 		case 'e', keyMenu:
-			t.do(ctx, func(m *machine.Machine) { m.Console.Type(keyMenu) })
+			t.do(ctx, func(m *machine.Machine) {
+				t.keyboard.Type(keys.Key{Code: keyMenu, Raw: string(rune(keyMenu))})
+				m.Console.Wake()
+			})
 			return stay
 		case 's':
 			return leaveSync
@@ -75,18 +92,54 @@ func (t *terminal) menu(ctx context.Context) leaving {
 	}
 }
 
-// key waits for a key.
-func (t *terminal) key(ctx context.Context) (byte, error) {
-	select {
-	case c, ok := <-t.keys:
-		if !ok {
-			return 0, io.EOF
+// errLate says that nothing was typed in time.
+var errLate = errors.New("nothing was typed")
+
+// byte waits for the next byte of the terminal, until late or over; nil is never.
+func (t *terminal) byte(ctx context.Context, late <-chan time.Time, over <-chan struct{}) (byte, error) {
+	if len(t.rest) == 0 {
+		select {
+		case p, ok := <-t.keys:
+			if !ok {
+				return 0, io.EOF
+			}
+			t.rest = p
+		case <-late:
+			return 0, errLate
+		case <-over:
+			return 0, errors.New("the machine has stopped")
+		case <-ctx.Done():
+			return 0, ctx.Err()
 		}
-		return c, nil
-	case <-t.ended:
-		return 0, errors.New("the machine has stopped")
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	}
+	c := t.rest[0]
+	t.rest = t.rest[1:]
+	return c, nil
+}
+
+// key waits for a key.
+func (t *terminal) key(ctx context.Context) (keys.Code, error) {
+	var d keys.Decoder
+	for {
+		var late <-chan time.Time
+		if w := d.Wait(); w > 0 {
+			late = time.After(w)
+		}
+		c, err := t.byte(ctx, late, t.ended)
+		var k []keys.Key
+		switch {
+		case err == errLate:
+			k = d.Late()
+		case err != nil:
+			return 0, err
+		default:
+			k = d.Put(c)
+		}
+		for _, k := range k {
+			if k.Code != keys.Report {
+				return k.Code, nil
+			}
+		}
 	}
 }
 
@@ -98,7 +151,7 @@ type keyReader struct {
 }
 
 func (r keyReader) Read(p []byte) (int, error) {
-	c, err := r.t.key(r.ctx)
+	c, err := r.t.byte(r.ctx, nil, r.t.ended)
 	if err != nil {
 		return 0, err
 	}

@@ -236,9 +236,7 @@ func (t *terminal) openScreen() error {
 	go func() {
 		defer close(t.keys)
 		for b := range f.x.Keys() {
-			for _, c := range b {
-				t.keys <- c
-			}
+			t.pass(b)
 		}
 	}()
 	return nil
@@ -254,16 +252,13 @@ func (t *terminal) bootsAgain(ctx context.Context, why error) bool {
 		t.say("%v", why)
 	}
 	t.say("F9 boots again; any other key leaves")
-	for len(t.keys) > 0 { // typed before that was said
+	for t.rest = nil; len(t.keys) > 0; { // typed before that was said
 		<-t.keys
 	}
-	key := func() byte {
-		select {
-		case c := <-t.keys:
-			return c
-		case <-ctx.Done():
-			return 0
-		}
+	c, _ := t.byte(ctx, nil, nil)
+	if c == keyMenu {
+		c, _ = t.byte(ctx, nil, nil)
+		return c == 'b'
 	}
-	return key() == keyMenu && key() == 'b'
+	return false
 }

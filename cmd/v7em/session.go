@@ -17,6 +17,7 @@ import (
 	"v7em/images/console"
 	"v7em/internal/hostfile"
 	"v7em/journaldev"
+	"v7em/keys"
 	"v7em/machine"
 	"v7em/rk"
 	"v7em/unix/kernel"
@@ -50,7 +51,11 @@ type session struct {
 	warm      bool // the machine goes on from a saved state: it need not boot
 
 	// Of the goroutine that runs the machine.
-	keyboard keyboard
+	keyboard keys.Keyboard
+	decoder  keys.Decoder
+	full     bool   // more was typed than can wait
+	looked   uint64 // when the kernel was looked for last, in virtual time
+	boot     booting
 	tail     []byte // the latest output
 	multi    bool   // V7 has asked for a login
 	// kernel is the V7 that was seen to run when it had come up; nil: none was.
@@ -98,10 +103,14 @@ func (o *bootOptions) open(ctx context.Context, errs io.Writer) (*session, error
 	if s.set, err = s.conf.Set(); err != nil {
 		return nil, err
 	}
-	s.keyboard.plain = s.conf.PlainKeys
+	s.keyboard.Plain = s.conf.PlainKeys
 	if o.setKeys {
-		s.keyboard.plain = o.plain
+		s.keyboard.Plain = o.plain
 	}
+	s.keyboard.Console = s.console
+	s.keyboard.Wait = s.keysWait
+	s.keyboard.Show = func(p []byte) { s.show(p) }
+	s.keyboard.Say = func(format string, args ...any) { s.say(format, args...) }
 	if s.lock, err = journaldev.LockDir(dir, "v7em boot"); err != nil {
 		return nil, err
 	}
@@ -159,7 +168,7 @@ func (s *session) powerOn() (err error) {
 	}
 	s.committer = s.o.committer(s.m, s.drives, 0, s.tell)
 	s.warm, s.tail, s.multi, s.kernel = false, nil, false, nil
-	s.keyboard = keyboard{plain: s.keyboard.plain}
+	s.keyboard.Restart()
 	return nil
 }
 
@@ -204,6 +213,8 @@ func (s *session) start() {
 	s.c = console.New(s.m)
 	s.c.Echo = s.printed
 	s.c.Paced = machine.SystemClock()
+	s.c.Requests = s.req
+	s.m.Console.Typist = &s.keyboard
 	s.watch.attend(s.m, s.drives)
 	go s.run(ctx)
 }
@@ -217,7 +228,10 @@ func (s *session) run(ctx context.Context) {
 		}
 	}()
 	if !s.warm {
-		if s.failed = s.boot(ctx); s.failed != nil {
+		if err := s.comeUp(ctx); ctx.Err() != nil {
+			return // the caller has thought better of it
+		} else if err != nil {
+			s.failed = err
 			return
 		}
 	}
@@ -227,41 +241,24 @@ func (s *session) run(ctx context.Context) {
 	s.stop, _ = s.m.RunPaced(ctx, s.c.Paced, s.req)
 }
 
-// boot takes V7 to where the options want it.
-func (s *session) boot(ctx context.Context) error {
-	err := s.set.BootKernel(ctx, s.m, s.c, s.o.kernel)
-	if err == nil && !s.o.single {
-		err = images.MultiUser(ctx, s.m, s.c)
-	}
-	if foreign := new(images.ForeignError); errors.As(err, &foreign) {
-		s.say("%v: it gets no clock, and no keys but yours", foreign)
-		return nil
-	}
-	if errors.As(err, new(*images.BootError)) || errors.As(err, new(*console.Error)) {
-		// The user sees what is on the console, and may know what to do.
-		s.say("V7 did not come up by itself; ^E opens the menu")
-		return nil
-	}
-	return err
-}
-
 // halt ends the machine's goroutine.
 func (s *session) halt() {
 	s.stopRun()
 	<-s.ended
+	s.m.Console.Typist = nil
 }
 
 // printed shows a character of the machine's.
 func (s *session) printed(c byte) {
-	s.show(s.keyboard.shown(c, s.m.Now()))
+	s.show(s.keyboard.Printed(c))
 	if s.tail = append(s.tail, c&0o177); len(s.tail) > len(images.LoginPrompt) {
 		s.tail = s.tail[1:]
 	}
 	s.multi = s.multi || string(s.tail) == images.LoginPrompt
 }
 
-// do lets the machine's goroutine do something, once the guest is up. It returns false
-// if there is no running machine any more, or ctx has ended.
+// do lets the machine's goroutine do something. It returns false if there is no running
+// machine any more, or ctx has ended.
 func (s *session) do(ctx context.Context, f func(m *machine.Machine)) bool {
 	done := make(chan struct{})
 	select {
@@ -277,13 +274,6 @@ func (s *session) do(ctx context.Context, f func(m *machine.Machine)) bool {
 	case <-s.ended:
 		return false
 	}
-}
-
-// typed passes a key on to the machine.
-func (s *session) typed(ctx context.Context, c byte) {
-	s.do(ctx, func(m *machine.Machine) {
-		m.Console.Type(s.keyboard.key(c, m.Now())...)
-	})
 }
 
 // byForce says what becomes of the machine when nobody can be asked.

@@ -25,6 +25,10 @@ type Session struct {
 	// Paced, if not nil, ties virtual time to this clock. Otherwise the machine runs
 	// freely, and a wait costs the host only what the guest computes.
 	Paced machine.HostClock
+	// Requests are what a paced machine is to do between two instructions, if not nil.
+	Requests <-chan func(*machine.Machine)
+	// Typing, if not nil, is called whenever something is typed.
+	Typing func()
 
 	m *machine.Machine
 
@@ -81,7 +85,12 @@ func (e *Error) Error() string {
 }
 
 // Type types text, after what is still to be typed.
-func (s *Session) Type(text string) { s.m.Console.Type([]byte(text)...) }
+func (s *Session) Type(text string) {
+	if s.Typing != nil {
+		s.Typing()
+	}
+	s.m.Console.Type([]byte(text)...)
+}
 
 // Expect lets the machine run until it has printed one of the texts and returns
 // which. What was printed before the last match does not count. It gives up with
@@ -143,6 +152,6 @@ func (s *Session) slice(ctx context.Context, limit uint64) machine.Stop {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(min(limit, 1<<62)))
 	defer cancel()
-	stop, _ := s.m.RunPaced(ctx, s.Paced, nil) // the caller looks at its own context
+	stop, _ := s.m.RunPaced(ctx, s.Paced, s.Requests) // the caller looks at its own context
 	return stop
 }
