@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"v7em/unix/kernel"
 )
@@ -26,6 +27,7 @@ type echo struct {
 	at   uint64 // how many characters there are before it, of all that V7 sends
 	want []byte
 	got  int
+	late bool // a program sends it, and not the kernel at once
 	sent
 }
 
@@ -74,7 +76,7 @@ func (d *display) quiet(n int) bool { return n == 0 && len(d.echoes) == 0 }
 // characters are all that it has still to send.
 func (d *display) resync(output int) {
 	for i, e := range d.echoes {
-		if e.at+uint64(len(e.want)) > d.count+uint64(output) {
+		if !e.late && e.at+uint64(len(e.want)) > d.count+uint64(output) {
 			d.echoes = d.echoes[:i]
 			return
 		}
@@ -100,11 +102,29 @@ func (d *display) expect(s sent, tty kernel.TTY) {
 		d.clear()
 		return
 	}
+	d.echoes = slices.DeleteFunc(d.echoes, func(e echo) bool { return e.late })
 	d.resync(tty.Output)
 	d.asked = 0
 	e := echo{at: d.count + uint64(tty.Output), want: echoOf(s.c, tty), sent: s}
 	d.echoes = append(d.echoes, e)
 	d.due()
+}
+
+// expectLater notes that getty reads a character, and will echo it next.
+func (d *display) expectLater(s sent, tty kernel.TTY) {
+	e := echo{at: d.count + uint64(tty.Output), want: []byte{s.c}, late: true, sent: s}
+	switch {
+	case s.do == actNone:
+		d.echoes = nil
+		d.clear()
+		return
+	case s.c == defaultKill:
+		e.want = []byte("@\r\n")
+	}
+	if n := len(d.echoes); n > 0 {
+		e.at = max(e.at, d.echoes[n-1].at+uint64(len(d.echoes[n-1].want)))
+	}
+	d.echoes = append(d.echoes, e)
 }
 
 // due does what echoes of no characters have to do.

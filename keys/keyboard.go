@@ -27,6 +27,12 @@ const (
 	keyInterrupt Code = 'C' & 0o37
 )
 
+// V7's characters, as they are at first.
+const (
+	defaultErase = '#'
+	defaultKill  = '@'
+)
+
 const (
 	// none is a special character that there is not.
 	none = 0o377
@@ -38,6 +44,10 @@ const (
 	eraseLimit = 250
 	// linesKept is how many lines are remembered.
 	linesKept = 500
+	// getty is the program that reads the name of who logs in.
+	getty = "getty"
+	// unclearTimes is how often it is looked again for a program that reads.
+	unclearTimes = 5
 	// queueLimit is how many keys may wait.
 	queueLimit = 1 << 17
 )
@@ -59,6 +69,9 @@ type Keyboard struct {
 
 	// Wait, if not nil, says whether the keys have to wait, for so long as some do.
 	Wait func() bool
+
+	reader string // who read last in raw mode
+	asked  int    // for how many times in a row that is not clear
 
 	queue []Key  // typed, not yet given to the console
 	sent  []sent // given to it, not yet read by V7
@@ -86,18 +99,48 @@ type sent struct {
 	cell byte // for actShow
 }
 
-// Direct says whether keys go through as they are, at this moment.
-func (k *Keyboard) Direct() bool {
-	tty, known := k.Console()
-	return k.Plain || !known || !tty.LineMode()
+// mode is what is done with keys.
+type mode uint8
+
+const (
+	modeDirect  mode = iota // they go through as they are
+	modeLine                // V7 edits lines
+	modeLogin               // getty does, in raw mode
+	modeUnclear             // raw mode, and nobody reads who could be asked
+)
+
+// mode returns what is to be done with keys now.
+func (k *Keyboard) mode(tty kernel.TTY, known bool) mode {
+	switch {
+	case k.Plain || !known:
+		return modeDirect
+	case tty.LineMode():
+		k.reader = ""
+		return modeLine
+	case tty.Flags&kernel.TTYRaw == 0:
+		return modeDirect
+	case tty.Reader != "":
+		k.reader = tty.Reader
+	case tty.Reading: // it is swapped out
+	case k.reader == "" || k.reader == getty:
+		return modeUnclear
+	}
+	if k.reader == getty {
+		return modeLogin
+	}
+	return modeDirect
 }
+
+// Direct says whether keys go through as they are, at this moment.
+func (k *Keyboard) Direct() bool { return k.mode(k.Console()) == modeDirect }
 
 // Type takes keys. Beyond so many that no hand types them they are lost; then it returns
 // false.
 func (k *Keyboard) Type(keys ...Key) bool {
 	tty, known := k.Console()
+	m := k.mode(tty, known)
 	for _, key := range keys {
-		if known && !k.Plain && tty.LineMode() {
+		if m == modeLine {
 			switch {
 			case k.interrupts(key.Code, tty):
 				k.queue = k.queue[:0] // as V7 throws away what is typed ahead
@@ -167,9 +210,9 @@ func (k *Keyboard) More() (p []byte, again bool) {
 		if known && len(k.sent) == 0 {
 			k.display.stale(tty.Output)
 		}
-		lines := known && !k.Plain && tty.LineMode()
-		if k.held != nil && !(lines && tty.Flags&kernel.TTYEcho != 0) {
-			if p := k.letGo(lines, tty); len(p) > 0 {
+		m := k.mode(tty, known)
+		if k.held != nil && !(m == modeLine && tty.Flags&kernel.TTYEcho != 0) {
+			if p := k.letGo(m == modeLine, tty); len(p) > 0 {
 				return p, false
 			}
 		}
@@ -177,13 +220,22 @@ func (k *Keyboard) More() (p []byte, again bool) {
 			return nil, k.held != nil
 		}
 		key := k.queue[0]
-		if !lines {
-			k.queue = k.queue[1:]
+		if m == modeUnclear && k.asked < unclearTimes {
+			k.asked++
+			return nil, true
+		}
+		k.asked = 0
+		wait := false
+		switch m {
+		case modeLine:
+			p, wait = k.cooked(key.Code, tty)
+		case modeLogin:
+			p, wait = k.login(key.Code, tty)
+		default:
 			k.line, k.raw = k.line[:0], 0
 			k.display.clear()
-			return k.send(actNone, []byte(key.Raw)...), false
+			p = k.send(actNone, []byte(key.Raw)...)
 		}
-		p, wait := k.cooked(key.Code, tty)
 		if wait {
 			return p, true
 		}
@@ -288,6 +340,36 @@ func (k *Keyboard) cooked(c Code, tty kernel.TTY) (p []byte, wait bool) {
 // ahead says whether V7 has enough lines to read.
 func ahead(tty kernel.TTY) bool { return tty.Lines > 0 && tty.Typed >= aheadLimit }
 
+// login is a key for getty, which has V7's usual characters and echoes what comes.
+func (k *Keyboard) login(c Code, tty kernel.TTY) (p []byte, wait bool) {
+	n := len(k.line)
+	switch {
+	case c == Report:
+		return nil, false
+	case c >= 0o200:
+		return nil, k.foreign(rune(c))
+	case c < 0, n == 0 && (c == keyBackspace || c == keyRubout || c == keyKill || c == keyInterrupt):
+		k.bell()
+		return nil, false
+	case c == keyBackspace || c == keyRubout:
+		k.line = k.line[:n-1]
+		return k.send(actErase, defaultErase), false
+	case c == keyKill || c == keyInterrupt:
+		k.line = k.line[:0]
+		return k.send(actKill, defaultKill), false
+	case c < ' ' || c == defaultKill:
+		k.line = k.line[:0]
+		return k.send(actNone, byte(c)), false
+	case c == defaultErase:
+		k.line = k.line[:max(n-1, 0)]
+		return k.send(actNone, byte(c)), false
+	}
+	k.line = append(k.line, byte(c))
+	p = k.send(actShow, byte(c))
+	k.sent[len(k.sent)-1].cell = byte(c)
+	return p, false
+}
+
 // ends says whether c ends a line.
 func ends(c Code, tty kernel.TTY) bool {
 	return c == '\n' || c == '\r' && tty.Flags&kernel.TTYCRMod != 0
@@ -387,7 +469,11 @@ func (k *Keyboard) Taken(c byte, lost bool) {
 	if lost || !known || k.Plain || s.c != c {
 		return
 	}
-	k.display.expect(s, tty)
+	if k.mode(tty, known) == modeLine {
+		k.display.expect(s, tty)
+	} else if k.reader == getty {
+		k.display.expectLater(s, tty)
+	}
 }
 
 // Printed returns what the terminal gets for a character that the guest has sent, whose

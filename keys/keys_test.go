@@ -146,7 +146,8 @@ func TestLines(t *testing.T) {
 func TestAsTheyAre(t *testing.T) {
 	const typed = "a#b@\x7f\b\x15\x03\x1b[A\x1bOP\x1b[200~é\xff\x1b"
 	for name, set := range map[string]func(v *v7){
-		"raw":     func(v *v7) { v.tty.Flags |= kernel.TTYRaw },
+		"raw":     func(v *v7) { v.tty.Flags |= kernel.TTYRaw; v.reader = "dd" },
+		"unclear": func(v *v7) { v.tty.Flags |= kernel.TTYRaw },
 		"cbreak":  func(v *v7) { v.tty.Flags |= kernel.TTYCbreak },
 		"unknown": func(v *v7) { v.unknown = true },
 		"plain":   func(v *v7) { v.k.Plain = true },
@@ -158,6 +159,45 @@ func TestAsTheyAre(t *testing.T) {
 		if string(v.typed) != typed {
 			t.Errorf("%s: V7 gets %q", name, v.typed)
 		}
+	}
+}
+
+// TestLogin types at getty, which edits the name itself and echoes it a while later.
+func TestLogin(t *testing.T) {
+	v := newV7(t, 0)
+	v.tty.Flags = kernel.TTYRaw
+	v.prints("login: ")
+	v.settle()
+	name := ""
+	types := func(s string) {
+		for _, c := range []byte(sequences.Replace(s)) {
+			v.reader = "getty"
+			v.k.Type(v.d.Put(c)...)
+			v.reader = "" // it comes back to reading only after a while
+			for i := range 8 {
+				if v.step(1); i == 3 {
+					v.reader = "getty"
+				}
+			}
+			for v.getty(&name) {
+				v.step(1)
+			}
+		}
+		v.drain(100)
+	}
+	types("<up>rot<bs>xOP<bs><bs><bs><bs><bs>bin<kill>guestro<left>ot")
+	if s := v.screen.String(); s != "login: root" || name != "root" {
+		t.Errorf("screen %q, name %q\n%q", s, name, v.paper)
+	}
+	types("<ret>")
+	v.reader = ""
+	v.tty.Flags = kernel.TTYEcho | kernel.TTYCRMod
+	v.types("ab\x7fc\r")
+	if s := v.reads(); s != "ac$" || name != "root$" {
+		t.Errorf("V7 reads %q, name %q", s, name)
+	}
+	if s := v.screen.String(); s != "login: root$ac$" {
+		t.Errorf("screen %q", s)
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 type v7 struct {
 	t       testing.TB
 	tty     kernel.TTY
-	unknown bool // no kernel is up
+	unknown bool   // no kernel is up
+	reader  string // who waits for input
 	rawq    []int
 	outq    []byte
 	lines   []string // read
@@ -48,6 +49,7 @@ func (v *v7) show(p []byte) {
 
 func (v *v7) console() (kernel.TTY, bool) {
 	t := v.tty
+	t.Reading, t.Reader = v.reader != "", v.reader
 	t.Typed, t.Output = len(v.rawq), len(v.outq)
 	for _, c := range v.rawq {
 		if c == delimiter {
@@ -218,6 +220,32 @@ func maptab(c byte) byte {
 		return c - 'a' + 'A'
 	}
 	return 0
+}
+
+// getty reads one character, as V7's getty does, which has the name read so far. It
+// returns false when there is none.
+func (v *v7) getty(name *string) bool {
+	if len(v.rawq) == 0 {
+		return false
+	}
+	c := byte(v.rawq[0])
+	v.rawq = v.rawq[1:]
+	if c == '\r' || c == '\n' {
+		*name += "$"
+		v.prints("\r\n")
+		return true
+	}
+	v.output(c | 0o200)
+	switch c {
+	case '#':
+		*name = (*name)[:max(len(*name)-1, 0)]
+	case '@':
+		*name = ""
+		v.prints("\r\n")
+	default:
+		*name += string(c)
+	}
+	return true
 }
 
 // step lets the console ask for more and V7 take that. It returns false when there is

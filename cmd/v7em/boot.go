@@ -28,9 +28,11 @@ first, or boots mini, a small system of our own, when there is no copy of V7 to
 be had.
 
 Backspace erases a character, ^U the line, ^C interrupts, and # and @ are
-ordinary characters. V7 itself has #, @ and DEL for the first three: with
---plain-keys all keys reach it as they are. ^E opens a menu over the running
-machine, with a way out.
+ordinary characters. Up and Down bring lines back, Left, Right, Home, End and
+Delete edit the line. V7 itself has #, @ and DEL for the first three, until stty
+chooses others, and knows no arrows: with --plain-keys all keys reach it as they
+are, as they do in its raw and cbreak modes and before it is up. ^E opens a menu
+over the running machine, with a way out.
 
 The menu can cut the power and boot again, and says then what was lost and what
 was repaired. With --fragile the host takes part in that: it forgets what no

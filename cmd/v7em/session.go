@@ -238,7 +238,10 @@ func (s *session) run(ctx context.Context) {
 	s.kernel, _ = images.Recognize(s.m, nil) // not V7, or not yet
 	close(s.booted)
 	// The context's end is no error: the caller ended it.
-	s.stop, _ = s.m.RunPaced(ctx, s.c.Paced, s.req)
+	s.stop = machine.StopRequested
+	for s.stop == machine.StopRequested && ctx.Err() == nil { // it may be one of an earlier run
+		s.stop, _ = s.m.RunPaced(ctx, s.c.Paced, s.req)
+	}
 }
 
 // halt ends the machine's goroutine.

@@ -1,5 +1,7 @@
 package kernel
 
+import "v7em/unix/fs"
+
 // The console's terminal in memory (sys/h/tty.h), 50 bytes: offsets in it.
 const (
 	ttyRaw    = 0  // t_rawq.c_cc: characters typed, not yet read
@@ -67,6 +69,9 @@ type TTY struct {
 	// Reading says that a process sleeps until something is typed: in line mode for
 	// a line, else for a character.
 	Reading bool
+	// Reader is the program of that process, if its name can be read: getty, which
+	// edits lines itself, looks like any other in raw mode.
+	Reader string
 }
 
 // LineMode says whether the kernel edits lines: neither raw nor cbreak.
@@ -102,8 +107,8 @@ func (k *Kernel) klTTY(r *reader) (TTY, bool) {
 		Stop: r.byte(e + ttyIntr + 3), EOF: r.byte(e + ttyIntr + 4), Break: r.byte(e + ttyIntr + 5),
 		Column: int(r.byte(e + ttyColumn)), Stopped: state&ttyStopped != 0,
 		Typed: int(r.word(e+ttyRaw)) + int(r.word(e+ttyCanon)), Lines: int(r.byte(e + ttyLines)),
-		Reading: k.sleeps(r, e+ttyRaw),
 	}
+	t.Reader, t.Reading = k.sleeps(r, e+ttyRaw)
 	t.Output = t.output(r, e+ttyOutput)
 	return t, !r.bad
 }
@@ -133,19 +138,29 @@ func (k *Kernel) miniTTY(r *reader) (TTY, bool) {
 		Interrupt: 0o177, Quit: 0o34, Start: 0o21, Stop: 0o23, EOF: 0o4, Break: 0o377,
 		Stopped: r.word(k.ttStop) != 0,
 		Typed:   int(r.word(k.inN)) + int(r.word(k.lineN)), Lines: int(r.word(k.inLine)), Output: int(r.word(k.outN)),
-		Reading: k.sleeps(r, k.inLine),
 	}
+	t.Reader, t.Reading = k.sleeps(r, k.inLine)
 	return t, !r.bad
 }
 
 // sleeps says whether a process sleeps for input of the terminal whose queue is at an
-// address.
-func (k *Kernel) sleeps(r *reader, queue uint16) bool {
+// address, and what its program is called, if it is in memory.
+func (k *Kernel) sleeps(r *reader, queue uint16) (string, bool) {
 	for i := 1; i < k.proc.n; i++ {
 		e := k.proc.at(i)
-		if r.byte(e+procStat) == pSleep && r.word(e+procWchan) == queue && int8(r.byte(e+procPri)) == priTTYInput {
-			return true
+		if r.byte(e+procStat) != pSleep || r.word(e+procWchan) != queue || int8(r.byte(e+procPri)) != priTTYInput {
+			continue
 		}
+		core := reader{g: r.g}
+		p := proc{entry: e, addr: r.word(e + procAddr)}
+		if r.byte(e+procFlag)&pLoad == 0 {
+			return "", true
+		}
+		name, ok := coreUser(&core, &p, userComm, fs.NameMax)
+		if !ok {
+			return "", true
+		}
+		return cutName(name), true
 	}
-	return false
+	return "", false
 }
