@@ -53,6 +53,8 @@ type standing struct {
 	dirty   time.Time // when the oldest work was done since the newest clone; zero: none was
 	worst   time.Duration
 	news    []string // not yet told
+	open    []OpenBracket
+	damaged []string // of the newest point: see Point
 
 	// returnedDirty is when the oldest work was done that a commit which came to nothing
 	// should have covered, and returnedBegin when the newest such commit was begun.
@@ -192,6 +194,7 @@ func (c *Committer) stand(h *handed, now time.Time) {
 		}
 		c.promise, c.why, c.strange = WholeOperations, "", 0
 		c.standVolumes(p.Volumes, now)
+		c.standBrackets(p, now)
 		return
 	}
 	// A guest that is not known may be on its way to become so, unless it is at work.
@@ -282,6 +285,7 @@ func (c *Committer) Status() Status {
 		s.Volumes = append(s.Volumes, v)
 	}
 	sortVolumes(s.Volumes)
+	s.Open = slices.Clone(c.open)
 	return s
 }
 

@@ -95,9 +95,6 @@ type Stats struct {
 	Ages []time.Duration `json:"-"`
 
 	LastErr error `json:"-"` // of the newest clone that came to nothing
-
-	// Stuck are the processes whose brackets did not end at the newest point.
-	Stuck []kernel.Process `json:"-"`
 }
 
 // Committer takes commit points of a running machine and commits them to its

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 
 	"v7em/block"
+	"v7em/escape"
 	"v7em/journaldev"
 	"v7em/machine"
 	"v7em/mmu"
@@ -40,10 +41,12 @@ const (
 	// shortLimit is how many instructions brackets that did not end before are given.
 	shortLimit = 150_000
 
-	// timeLimit and shortTime bound the virtual time, in nanoseconds, of a clone whose
-	// processor does nothing. A swap may take some seconds.
-	timeLimit = 30e9
-	shortTime = 2e9
+	// Bounds of the virtual time, in nanoseconds, of a clone whose processor does
+	// nothing: for all, for brackets, and for those that did not end before. A swap may
+	// take some seconds. What is stamped in the clone is stamped by its time.
+	timeLimit   = 30e9
+	bracketTime = 5e9
+	shortTime   = 1e9
 )
 
 // Settler brings clones of one machine to a commit point, one after the other.
@@ -119,15 +122,17 @@ type UnsettledError struct {
 func (e *UnsettledError) Error() string {
 	var what []string
 	for _, p := range e.Underway {
-		what = append(what, fmt.Sprintf("%s (process %d)", p.Name, p.PID))
+		what = append(what, fmt.Sprintf("%s (process %d)", escape.Name(p.Name), p.PID))
 	}
 	if what == nil {
 		what = []string{"the kernel"}
 	}
+	who := strings.Join(what, ", ")
 	if e.Err != nil {
-		return fmt.Sprintf("no commit point: %s did not come to an end, and what is half done cannot be completed: %v", strings.Join(what, ", "), e.Err)
+		return fmt.Sprintf("no commit point: %s did not come to an end, and what is half done cannot be completed: %v",
+			who, e.Err)
 	}
-	return fmt.Sprintf("no commit point within %d instructions: %s did not come to an end", e.Instructions, strings.Join(what, ", "))
+	return fmt.Sprintf("no commit point within %d instructions: %s did not come to an end", e.Instructions, who)
 }
 
 // Unwrap returns Err.
@@ -307,7 +312,7 @@ func (a *attempt) waitForBrackets(limit uint64) {
 		return
 	}
 	a.others = true
-	a.wait(limit-short, timeLimit)
+	a.wait(limit-short, bracketTime)
 	a.others = false
 	if !a.over() {
 		a.s.stuck = named(a.inside())

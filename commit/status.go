@@ -53,6 +53,9 @@ type Status struct {
 	// Volumes are those that are not kept to whole operations, or not at all, in the
 	// order of their drives.
 	Volumes []VolumeStatus `json:"volumes,omitempty"`
+
+	// Open are the processes whose brackets did not end at the newest point.
+	Open []OpenBracket `json:"open,omitempty"`
 }
 
 // Late says since when work waits for a commit point, and why.
@@ -116,6 +119,9 @@ func (s Status) Lines() []string {
 	}
 	for _, v := range s.Volumes {
 		lines = append(lines, v.String())
+	}
+	for _, b := range s.Open {
+		lines = append(lines, b.String())
 	}
 	return lines
 }

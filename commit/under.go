@@ -198,7 +198,6 @@ func (c *Committer) end(h *handed, err error) {
 		c.stats.Settled++
 		c.stats.SettleTimes = keep(c.stats.SettleTimes, h.took)
 		c.stats.Instructions = keep(c.stats.Instructions, p.Instructions)
-		c.stats.Stuck = p.Cut
 		if len(p.Cut) > 0 {
 			c.stats.Cut++
 		}

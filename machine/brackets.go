@@ -30,6 +30,10 @@ const maxBrackets = 32
 //	0764002  write, bits 7-0: 1, that process begins a bracket; 2, it ends one
 //	         read, bits 15-8: the number of processes inside brackets
 //
+// While a process inside a bracket waits for its children, or for a pipe, these work for
+// it. A bracket that does not end holds up nobody: commit points come within it then,
+// which is told, with the directories that are half made, moved or removed completed.
+//
 // Brackets nest. A process that begins when there is no room is not inside. V7's
 // /dev/kmem has the registers at 0164000; a program that writes both words by one
 // write(2) there is not disturbed by others that do so. (It writes byte by byte,

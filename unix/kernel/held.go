@@ -74,7 +74,10 @@ func (p *proc) hasPipe(v *View, r *reader, inode uint16) bool {
 	}
 	for i := range userFiles {
 		file := uint16(files[2*i]) | uint16(files[2*i+1])<<8
-		if file != 0 && file%2 == 0 && file < dataEnd && r.byte(file+fileFlag)&filePipe != 0 && r.word(file+fileInode) == inode {
+		if file == 0 || file%2 != 0 || file >= dataEnd {
+			continue
+		}
+		if r.byte(file+fileFlag)&filePipe != 0 && r.word(file+fileInode) == inode {
 			return true
 		}
 	}
