@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -66,6 +67,45 @@ func TestBootHalt(t *testing.T) {
 		}
 		if w := wordOf(t, rk0, 100); w != 0o123456 {
 			t.Errorf("--journal %s: block 100 begins with %06o", journal, w)
+		}
+	}
+}
+
+// TestBootStops: however a session ends, short of a power cut, what the guest has written
+// is there. The guest writes a block and goes round for ever.
+func TestBootStops(t *testing.T) {
+	program := append(slices.Clone(writeAndHalt[:len(writeAndHalt)-1]), 0o000777) // br . for the halt
+	for what, tt := range map[string]struct {
+		stop   func(u *user)
+		status int
+	}{
+		"menu":    {func(u *user) { u.types("\x05s") }, 0},
+		"a save":  {func(u *user) { u.types("\x05w") }, 0},
+		"SIGTERM": {func(u *user) { u.cmd.Process.Signal(syscall.SIGTERM) }, 1},
+		"SIGHUP":  {func(u *user) { u.cmd.Process.Signal(syscall.SIGHUP) }, 1},
+	} {
+		dir, rk0 := foreignPack(t, program)
+		args := []string{"boot", "--dir", dir, "--commit-interval", "1h"}
+		if what == "a save" {
+			args = append(args, "--save", filepath.Join(dir, "state"))
+		}
+		u := sitDown(t, args...)
+		u.sees("rk0 is not recognized as V7")
+		time.Sleep(200 * time.Millisecond) // the program is quick
+		tt.stop(u)
+		select {
+		case <-u.ended:
+		case <-time.After(patience):
+			t.Fatalf("%s: v7em does not end: %q", what, u.seen.String())
+		}
+		if got := u.cmd.ProcessState.ExitCode(); got != tt.status {
+			t.Errorf("%s: status %d", what, got)
+		}
+		if _, errs, status := v7em("", "journal", "recover", rk0); status != 0 {
+			t.Errorf("recover: %s", errs)
+		}
+		if w := wordOf(t, rk0, 100); w != 0o123456 {
+			t.Errorf("%s: block 100 begins with %06o", what, w)
 		}
 	}
 }
