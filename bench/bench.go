@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -278,7 +279,10 @@ func copyPacks(to, from string, tasks []Task) error {
 	if err != nil {
 		return err
 	}
-	tree, mounts, err := set.Tree()
+	tree, mounts, err := set.Mounted(nil)
+	if err == nil {
+		err = makeRoom(tree, len(tasks))
+	}
 	if err == nil {
 		var mount strings.Builder
 		for _, m := range mounts {
@@ -301,6 +305,16 @@ func copyPacks(to, from string, tasks []Task) error {
 	}
 	if closeErr := set.Close(); err == nil {
 		err = closeErr
+	}
+	return err
+}
+
+// makeRoom takes away, on copies, what could be in the way of the tasks: what there is in
+// the directories where they work, and files of their scripts' names.
+func makeRoom(tree *images.Tree, tasks int) error {
+	err := errors.Join(tree.Empty("/tmp"), tree.Empty("/usr/tmp"), tree.RemoveAll("/bench.mount"))
+	for i := range tasks {
+		err = errors.Join(err, tree.RemoveAll(fmt.Sprintf("/bench.p%d", i)), tree.RemoveAll(fmt.Sprintf("/bench.t%d", i)))
 	}
 	return err
 }

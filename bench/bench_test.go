@@ -14,6 +14,7 @@ import (
 	"v7em/images"
 	"v7em/images/mini"
 	"v7em/machine"
+	"v7em/unix/fs"
 )
 
 func TestMedian(t *testing.T) {
@@ -153,6 +154,51 @@ func TestFailureIsNoticed(t *testing.T) {
 			if err := g.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// TestRoom: what a user has where the scripts work is in nobody's way.
+func TestRoom(t *testing.T) {
+	both(t, func(t *testing.T, dir string, work Work) {
+		tmp, again := t.TempDir(), t.TempDir()
+		if err := copyPacks(tmp, dir, work.Disk); err != nil {
+			t.Fatal(err)
+		}
+		// Files where the scripts want directories, and the other way round.
+		set, err := images.RK().OpenPacks(tmp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, _, err := set.Tree()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"/tmp/t", "/tmp/a", "/tmp/b"} {
+			err = errors.Join(err, tree.Put(name, strings.NewReader("mine"), fs.Attr{Perm: 0o444}))
+		}
+		err = errors.Join(err, tree.RemoveAll("/bench.t1"), tree.Sync())
+		root, ferr := fs.Open(set.Disks[0])
+		err = errors.Join(err, ferr, root.Mkdir("/bench.t1", fs.Attr{Perm: 0o755}), root.Sync(), set.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := copyPacks(again, tmp, work.Disk); err != nil {
+			t.Fatal(err)
+		}
+		g, _, err := Here{machine.Config{}}.Boot(t.Context(), again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range work.Disk[:2] {
+			for _, letter := range []string{"p", "t"} {
+				if err := command(t.Context(), g, script(letter, i)); err != nil {
+					t.Errorf("%s: %v", work.Disk[i].Name, err)
+				}
+			}
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -168,12 +168,13 @@ func (r *recorder) boot() error {
 		d.Disks[i] = machine.MemDisk{Store: s.Snapshot()}
 	}
 	now := r.epoch()
-	tree, mounts, err := d.Tree()
+	tree, mounts, err := d.Mounted(nil)
 	if err != nil {
 		return err
 	}
 	tree.SetClock(now)
-	err = errors.Join(
+	err = errors.Join( // these are copies: nothing is in the workload's way
+		tree.RemoveAll(scriptFile), tree.RemoveAll(workDir), tree.Empty(otherDir),
 		tree.Put(scriptFile, strings.NewReader(r.o.Workload.Script), fs.Attr{Perm: 0o755, MTime: now}),
 		tree.Sync(), d.SetClock(now))
 	if err != nil {

@@ -86,18 +86,14 @@ func (d *Drives) Tree() (*Tree, []Mount, error) {
 	return t, mounts, nil
 }
 
-// mounted is Tree without what cannot be mounted: a missing pack, one without a file
-// system. A line is told of each.
-func (d *Drives) mounted(tell func(format string, args ...any)) (*Tree, []Mount, error) {
+// Mounted is Tree without what cannot be mounted: a missing pack, one without a file
+// system. note, if not nil, gets a line for each.
+func (d *Drives) Mounted(note func(line string)) (*Tree, []Mount, error) {
 	return d.mount(func(m Mount, err error) {
-		tell("%s is not mounted on %s: %v", escape.Name(m.Device), escape.Name(m.Dir), err)
+		if note != nil {
+			note(fmt.Sprintf("%s is not mounted on %s: %v", escape.Name(m.Device), escape.Name(m.Dir), err))
+		}
 	})
-}
-
-// Mounted returns the file tree on the packs without what cannot be mounted.
-func (d *Drives) Mounted() (*Tree, error) {
-	t, _, err := d.mounted(func(string, ...any) {})
-	return t, err
 }
 
 // root returns the root's file system.

@@ -225,7 +225,7 @@ func wrapper(mounts []Mount, token string, input bool) string {
 }
 
 func (d *Drives) putScript(s *Script, token string) error {
-	t, mounts, err := d.mounted(s.note)
+	t, mounts, err := d.Mounted(s.Note)
 	if err != nil {
 		return err
 	}

@@ -147,3 +147,36 @@ func (t *Tree) Remove(name string) error {
 	}
 	return nil
 }
+
+// RemoveAll removes what a path names, and all below it on that file system. It is no
+// error when there is nothing.
+func (t *Tree) RemoveAll(name string) error {
+	f, rel := t.at(name)
+	if err := f.RemoveAll(rel); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Empty removes all that is in a directory, but for what is mounted there. It is no error
+// when there is no such directory.
+func (t *Tree) Empty(dir string) error {
+	f, rel := t.at(dir)
+	entries, err := f.ReadDir(rel)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := fs.Join(dir, e.Name)
+		if e.Name == "." || e.Name == ".." || slices.ContainsFunc(t.mounts, func(m mounted) bool { return m.dir == name }) {
+			continue
+		}
+		if err := f.RemoveAll(fs.Join(rel, e.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -367,7 +367,7 @@ func copyIn(ctx context.Context, d *images.Drives, files []transfer, now time.Ti
 	if len(files) == 0 {
 		return nil
 	}
-	t, err := d.Mounted()
+	t, _, err := d.Mounted(nil) // RunScript says what is left out
 	if err != nil {
 		return err
 	}
@@ -390,7 +390,7 @@ func copyOut(ctx context.Context, d *images.Drives, files []transfer, w io.Write
 	if len(files) == 0 {
 		return nil
 	}
-	t, err := d.Mounted()
+	t, _, err := d.Mounted(nil) // RunScript says what is left out
 	if err != nil {
 		return err
 	}
