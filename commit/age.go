@@ -244,8 +244,11 @@ func (c *Committer) setAside(drive kernel.Drive, err error) {
 	}
 	s := VolumeStatus{Drive: drive, Name: drive.String(), State: VolumeFailed, Since: c.o.Clock(), Why: err.Error()}
 	c.odd[drive] = s
-	c.news = append(c.news, fmt.Sprintf("%v; the pack is read-only now: what was durable at %s can be recovered, what the guest wrote to it since is lost; the other packs go on",
-		inDrive(drive, err), c.covered.Format(time.TimeOnly)))
+	left := fmt.Sprintf("what was durable at %s can be recovered, what the guest wrote to it since is lost", c.covered.Format(time.TimeOnly))
+	if errors.Is(err, journaldev.ErrGone) {
+		left = "nothing more gets there"
+	}
+	c.news = append(c.news, fmt.Sprintf("%v; the pack is read-only now: %s; the other packs go on", inDrive(drive, err), left))
 }
 
 // aside says that a volume has failed.

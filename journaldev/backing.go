@@ -47,6 +47,7 @@ type backing struct {
 	path   string
 	unit   string
 	shape  *shape // of an image: how the pack lies in it
+	host   *host  // what is known of the file below f; nil if there is none
 	dirty  bool   // written since the last sync
 	failed error
 	told   atomic.Pointer[error] // failed, for other goroutines
@@ -70,6 +71,10 @@ func (b *backing) writeAt(p []byte, off int64) error { return b.write(p, off, -1
 func (b *backing) write(p []byte, off int64, block int) error {
 	if b.failed != nil {
 		return b.failed
+	}
+	// A write past the end would hide that the file was cut short.
+	if err := b.host.there(); err != nil {
+		return b.fail("write", block, err)
 	}
 	b.dirty = true
 	if b.shape != nil && off+int64(len(p)) > b.shape.length {
@@ -100,13 +105,23 @@ func (b *backing) syncAll() error {
 	if err := b.f.Sync(); err != nil {
 		return b.fail("sync", -1, err)
 	}
+	// What is synced to a file that is gone is gone.
+	if err := b.host.there(); err != nil {
+		return b.fail("sync", -1, err)
+	}
 	b.dirty = false
 	return nil
 }
 
-// close syncs and closes the file. It closes it also when the sync fails.
+// close syncs and closes the file. It closes it also when the sync fails. An error also
+// says that the file is not any more what the name stands for.
 func (b *backing) close() error {
 	err := b.sync()
+	if err == nil {
+		if err = b.host.named(b.shape); err != nil {
+			err = b.fail("close", -1, err)
+		}
+	}
 	if cerr := b.f.Close(); cerr != nil && err == nil {
 		err = b.fail("close", -1, cerr)
 	}

@@ -266,8 +266,8 @@ func (v *Volume) Close() error {
 		return err
 	}
 	err = v.journal.close()
-	if herr := v.home.close(); err == nil {
-		err = herr
+	if herr := v.home.close(); herr != nil {
+		err = herr // of the two it is the one that says more
 	}
 	return err
 }

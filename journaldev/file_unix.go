@@ -3,6 +3,7 @@
 package journaldev
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -61,15 +62,17 @@ func (m *mapped) remap() error {
 
 // access copies to or from the mapping. A page that cannot be had (a bad sector, a
 // full disk under a hole, a file that was cut short) is a signal, here an error.
-func access(to, from []byte) (n int, err error) {
+func (m *mapped) access(to, from []byte) (n int, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			e, ok := r.(runtime.Error)
-			if !ok {
+			if _, ok := r.(runtime.Error); !ok {
 				panic(r)
 			}
-			n, err = 0, fmt.Errorf("the mapped file cannot be reached: %w", e)
+			n, err = 0, errors.New("a page of the mapped file cannot be had: a bad sector, or a full disk")
+			if size, serr := m.Size(); serr == nil && size < int64(len(m.data)) {
+				err = fmt.Errorf("it was cut short from %d to %d bytes while it was in use: %w", len(m.data), size, ErrGone)
+			}
 		}
 	}()
 	return copy(to, from), nil
@@ -81,7 +84,7 @@ func (m *mapped) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= int64(len(m.data)) {
 		return 0, io.EOF
 	}
-	n, err := access(p, m.data[off:])
+	n, err := m.access(p, m.data[off:])
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}
@@ -101,7 +104,7 @@ func (m *mapped) WriteAt(p []byte, off int64) (int, error) {
 		m.synced = false
 		return n, m.remap()
 	}
-	n, err := access(m.data[off:], p)
+	n, err := m.access(m.data[off:], p)
 	if err != nil {
 		return n, err
 	}

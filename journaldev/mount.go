@@ -112,7 +112,8 @@ func openVolume(f *os.File, path string, kind Kind, form *shape, protected error
 		return nil, &Error{Op: "open", Unit: o.Unit, Path: path, Block: -1, Err: err}
 	}
 	empty := isEmpty(journal)
-	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit, shape: form}, &backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit}, o)
+	v, err := mount(&backing{f: o.Wrap("image", image), path: path, unit: o.Unit, shape: form, host: watch(f, path)},
+		&backing{f: o.Wrap("journal", journal), path: name, unit: o.Unit, host: watch(jf, name)}, o)
 	if err != nil {
 		journal.Close()
 		image.Close()

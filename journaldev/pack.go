@@ -94,6 +94,9 @@ func Open(path string, kind Kind, o Options) (*Pack, error) {
 	}
 	if err == nil {
 		p.back = &backing{f: file, path: path, unit: o.Unit, shape: form}
+		if !readOnly {
+			p.back.host = watch(f, path)
+		}
 		var seen Recovery
 		p.store, seen, err = loadThrough(f, path, form, o.Unit)
 		if readOnly {

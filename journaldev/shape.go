@@ -32,9 +32,9 @@ func (k Kind) fits(length int64) bool {
 	return length == k.Bytes() || length%block.Size == 0 && slices.Contains(k.Short(), int(length/block.Size))
 }
 
-// lengths tells what images of the kind there are.
+// lengths tells how long images of the kind are.
 func (k Kind) lengths() string {
-	s := fmt.Sprintf("an image of an %s has %d blocks", k.Name, k.Blocks)
+	s := fmt.Sprintf("an %s has %d blocks", k.Name, k.Blocks)
 	if short := k.Short(); len(short) > 0 {
 		var n []string
 		for _, b := range short {
@@ -53,15 +53,13 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
-	has := fmt.Sprintf("%d bytes", e.Size)
+	has := fmt.Sprintf("%d bytes, a pack has %d", e.Size, e.Kind.Bytes())
 	if e.Size > 0 && e.Size%block.Size == 0 {
-		has = fmt.Sprintf("%d blocks (%s)", e.Size/block.Size, has)
+		has = fmt.Sprintf("%d blocks (%d bytes)", e.Size/block.Size, e.Size)
 	}
-	s := fmt.Sprintf("%s is no %s pack: it has %s; %s", e.Path, e.Kind.Name, has, e.Kind.lengths())
-	for _, k := range Kinds {
-		if k != e.Kind {
-			s += ", " + strings.TrimPrefix(k.lengths(), "an image of ")
-		}
+	s := fmt.Sprintf("%s is no %s pack: it has %s", e.Path, e.Kind.Name, has)
+	for i, k := range Kinds {
+		s += [...]string{"; ", ", "}[min(i, 1)] + k.lengths()
 	}
 	return s
 }

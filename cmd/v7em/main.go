@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -69,9 +70,15 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return status
 }
 
-// errorLine returns an error for the terminal.
+// errorLine returns an error for the terminal. What several have met is said once.
 func errorLine(err error) string {
-	return escape.Line(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
+	var parts []string
+	for part := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		if !slices.Contains(parts, part) {
+			parts = append(parts, part)
+		}
+	}
+	return escape.Line(strings.Join(parts, "; "))
 }
 
 // printJSON prints a value as JSON, indented or on one line.
