@@ -145,7 +145,7 @@ func TestInstallHasEverything(t *testing.T) {
 				}
 			case !bytes.Equal(got, want.Bytes()):
 				t.Errorf("%s: %s differs", s.Name, name)
-			case st.Mode&fs.ModePerm != h.Mode || int(st.UID) != h.UID || int(st.GID) != h.GID || !fs.UnixTime(st.MTime).Equal(h.MTime):
+			case st.Mode&fs.ModePerm != h.Mode || int64(st.UID) != h.UID || int64(st.GID) != h.GID || !fs.UnixTime(st.MTime).Equal(h.MTime):
 				t.Errorf("%s: %s has mode %o, owner %d.%d, time %v; the archive %o, %d.%d, %v", s.Name, name,
 					st.Mode, st.UID, st.GID, fs.UnixTime(st.MTime), h.Mode, h.UID, h.GID, h.MTime)
 			}

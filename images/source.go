@@ -28,10 +28,13 @@ func readDist(ctx context.Context, dist string, p Progress) (*Tree, error) {
 		return nil, err
 	}
 	var done int64
-	_, err = v7.Extract(r, fs.ExtractOptions{Progress: func(h *fs.TarHeader, _ string) {
+	got, err := v7.Extract(r, fs.ExtractOptions{Progress: func(h *fs.TarHeader, _ string) {
 		done += h.Size
 		p.report("reading the distribution", done, 0)
 	}})
+	if err == nil {
+		err = got.Whole()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dist, err)
 	}

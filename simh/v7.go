@@ -56,9 +56,12 @@ func root(dist string, disk, blocks int, keep func(name string) bool) (*fs.Mem, 
 		return nil, nil, err
 	}
 	v.SetClock(now)
-	_, err = v.Extract(tar, fs.ExtractOptions{Map: func(name string) (string, bool) {
+	got, err := v.Extract(tar, fs.ExtractOptions{Map: func(name string) (string, bool) {
 		return "/" + name, keep(strings.TrimPrefix(name, "./"))
 	}})
+	if err == nil {
+		err = got.Whole()
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", dist, err)
 	}

@@ -569,9 +569,16 @@ func fsTarCommand(r *fsRegion) *cobra.Command {
 		Use:   "tar IMAGE ARCHIVE",
 		Short: "Extract a tar archive into the file system",
 		Long: `Tar extracts an archive, such as V7's distribution, with permissions, owners,
-times and hard links. The archive is in V7's old format or in ustar format,
-plain or compressed by gzip; - is standard input. What is in the way is
-replaced, but for directories; missing directories are made.`,
+times and hard links. The archive is in V7's old format, in ustar or pax format,
+or as GNU tar makes it, plain or compressed by gzip; - is standard input. What
+is in the way is replaced, but for directories; missing directories are made.
+
+What V7 can have is extracted. Changed, with a line each: names are cut to 14
+bytes as V7 does it, and absolute ones begin at the top; owners above 65535
+become root, without a set-id bit; times outside 1901 to 2038 become the nearest
+inside. Left out, with a line each: symbolic links, fifos, devices with numbers
+above 255, names with .. in them and names that are the same when they are cut,
+and what is damaged. If anything was left out the status is 1.`,
 		Example: `  v7em fs mkfs rp0.rp03 80000 && v7em fs tar rp0.rp03 v7.tar.gz
   tar --format=v7 -cf - src | v7em fs tar --into /usr/src rk1.rk05 -`,
 		Args: argCount(2, 2),
@@ -591,8 +598,12 @@ replaced, but for directories; missing directories are made.`,
 			}
 			var done v7fs.Extracted
 			err = r.write(cmd, args[0], func(v *v7fs.FS) error {
+				if err := v.MkdirAll(into, v7fs.Attr{Perm: 0o755}); err != nil {
+					return err
+				}
 				done, err = v.Extract(t, v7fs.ExtractOptions{
-					Map: func(name string) (string, bool) { return path.Join("/", into, name), true },
+					Tell: sayOn(cmd.ErrOrStderr()),
+					Map:  func(name string) (string, bool) { return path.Join("/", into, name), true },
 					Progress: func(h *v7fs.TarHeader, to string) {
 						if verbose {
 							fmt.Fprintln(cmd.OutOrStdout(), escape.Name(to))
@@ -604,8 +615,23 @@ replaced, but for directories; missing directories are made.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%d files, %d links, %d directories, %d devices, %d bytes\n",
+			line := fmt.Sprintf("%d files, %d links, %d directories, %d devices, %d bytes",
 				done.Files, done.Links, done.Dirs, done.Devices, done.Bytes)
+			if done.Changed > 0 {
+				line += fmt.Sprintf("; %d changed", done.Changed)
+			}
+			if done.Left > 0 {
+				line += fmt.Sprintf("; %d left out", done.Left)
+			}
+			if _, err := fmt.Fprintln(cmd.OutOrStdout(), line); err != nil {
+				return err
+			}
+			switch {
+			case done.Cut != nil:
+				return fmt.Errorf("%s: %w: what came before is extracted", args[1], done.Cut)
+			case done.Left > 0:
+				return fmt.Errorf("%s: %s left out", args[1], count(done.Left, "member"))
+			}
 			return nil
 		},
 	}

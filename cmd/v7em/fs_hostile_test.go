@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
 	"fmt"
 	"os"
@@ -192,5 +193,55 @@ func TestToldNames(t *testing.T) {
 	}
 	if i := bytes.IndexFunc(b.Bytes(), func(r rune) bool { return r < ' ' && r != '\n' || r >= 0x7f && r < 0xa0 }); i >= 0 {
 		t.Errorf("journal dump --json: %q", b.String())
+	}
+}
+
+// fs tar extracts what it can, says what it cannot, and its status tells.
+func TestFsTarGoesOn(t *testing.T) {
+	img := newImage(t)
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range []tar.Header{
+		{Name: "/etc/motd", Typeflag: tar.TypeReg, Mode: 0o4755, Size: 3},
+		{Name: "link\x1b]0;x\a", Typeflag: tar.TypeSymlink, Linkname: "t\x1b[2J"},
+		{Name: "../out", Typeflag: tar.TypeReg, Size: 3},
+		{Name: "a-name-that-is-long\x1b", Typeflag: tar.TypeReg, Size: 3, Uid: 1 << 30, Format: tar.FormatGNU},
+		{Name: "last", Typeflag: tar.TypeReg, Size: 3},
+	} {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if h.Size > 0 {
+			w.Write([]byte("abc"))
+		}
+	}
+	w.Close()
+	whole := b.String()
+	out, errs, status := v7em(whole, "fs", "tar", "-v", "--into", "/usr/src", img, "-")
+	harmless(t, "tar", out)
+	harmless(t, "tar", errs)
+	if status != 1 || !strings.HasSuffix(out, "3 files, 0 links, 0 directories, 0 devices, 9 bytes; 2 changed; 2 left out\n") || strings.Count(errs, "\n") != 5 ||
+		!strings.HasSuffix(errs, "v7em: -: 2 members left out\n") || !strings.Contains(errs, "v7em: /etc/motd: the name was absolute\n") && !strings.Contains(errs, "v7em: etc/motd: the name was absolute\n") {
+		t.Errorf("status %d, %q, %q", status, out, errs)
+	}
+	if got := fsOK(t, "", "ls", "-l", img, "/usr/src", "/usr/src/etc"); !strings.Contains(got, " a-name-that-is\n") || !strings.Contains(got, " last\n") || !strings.Contains(got, "-rwsr-xr-x   1   0   0        3 ") {
+		t.Errorf("there is %s", got)
+	}
+	if got := fsOK(t, "", "ls", img); got != "usr\n" {
+		t.Errorf("the root has %q", got)
+	}
+	// Cut off in its first file: nothing of that, and it is said.
+	out, errs, status = v7em(whole[:514], "fs", "tar", img, "-")
+	if status != 1 || !strings.Contains(errs, "etc/motd: left out") || !strings.Contains(errs, "it ends early, at byte 514: what came before is extracted") {
+		t.Errorf("cut off: status %d, %q, %q", status, out, errs)
+	}
+	if got := fsOK(t, "", "ls", img); got != "etc\nusr\n" {
+		t.Errorf("the root has %q", got)
+	}
+	fsOK(t, "", "check", img)
+
+	out, errs, status = v7em("BZh9\x17", "fs", "tar", img, "-")
+	if status != 1 || out != "" || !strings.Contains(errs, "it is compressed by bzip2") {
+		t.Errorf("bzip2: status %d, %q, %q", status, out, errs)
 	}
 }

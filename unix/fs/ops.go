@@ -184,6 +184,11 @@ func (f *FS) put(path string, r io.Reader, a Attr) (size int64, err error) {
 
 // pour writes what r has to its end into file ino, which is empty and has inode n.
 func (f *FS) pour(ino int, n *Inode, r io.Reader) (size int64, err error) {
+	return f.pourAt(ino, n, r, 0)
+}
+
+// pourAt is pour from a place in the file on. It returns where it ended.
+func (f *FS) pourAt(ino int, n *Inode, r io.Reader, size int64) (end int64, err error) {
 	buf := make([]byte, 16*BlockSize)
 	for {
 		k, rerr := io.ReadFull(r, buf)

@@ -15,13 +15,15 @@ import (
 type TarType int
 
 // The kinds of members. V7's own tar writes files and hard links only;
-// directories and devices come from later ones.
+// directories and devices come from later ones. V7 has no place for the rest.
 const (
 	TarFile TarType = iota
 	TarLink
 	TarDir
 	TarChar
 	TarBlock
+	TarSymlink
+	TarFifo
 )
 
 // TarHeader describes a member of an archive.
@@ -29,58 +31,94 @@ type TarHeader struct {
 	Name     string // relative, without "." or ".." or empty components
 	Type     TarType
 	Mode     uint16 // permissions with the set-id and sticky bits
-	UID, GID int    // 0 to 65535
-	Size     int64  // bytes that follow, 0 but for files
-	MTime    time.Time
-	Link     string // for TarLink, the member linked to, in the form of Name
-	Major    int    // for devices
-	Minor    int
+	UID, GID int64
+	Size     int64     // of the file, with its holes; 0 but for files
+	MTime    time.Time // to the second, rounded down
+	Link     string    // for TarLink, the member linked to, in the form of Name; for TarSymlink as it is
+	Major    int64     // for devices
+	Minor    int64
+
+	// Pieces says where what Read gives belongs in the file, if it is sparse: in
+	// ascending order and with holes between.
+	Pieces []TarPiece
+
+	// Notes say in words what is not as in the archive, such as a name that was absolute.
+	Notes []string
+
+	// Bad says why the member cannot be had as the archive has it. Then what else is
+	// known of it may be wrong, and there is nothing to Read. The archive goes on.
+	Bad error
 }
 
-// Byte offsets within a tar header, from tar(5); those from tarMagic on are
-// ustar's, zero in an old archive.
-const (
-	tarName     = 0   // c[100], NUL at the end unless full
-	tarMode     = 100 // octal digits, blanks before, blank or NUL after
-	tarUID      = 108
-	tarGID      = 116
-	tarSize     = 124
-	tarMTime    = 136
-	tarChecksum = 148 // of the header with blanks here
-	tarTypeflag = 156 // NUL for a file, '1' for a hard link
-	tarLinkname = 157 // c[100]
-	tarMagic    = 257
-	tarMajor    = 329
-	tarMinor    = 337
-	tarPrefix   = 345 // c[155]
-)
+// TarPiece is a part of a sparse file, in bytes.
+type TarPiece struct{ Off, Len int64 }
 
 // ErrTar is returned, wrapped with the member and the reason, for an archive
 // that is damaged or of a kind that is not read here.
 var ErrTar = errors.New("bad tar archive")
 
-// TarReader reads tar archives: V7's old format and as much of ustar as a V7
-// file system has a use for. Its zero value is of no use; see NewTarReader.
+// ErrTarCut is an ErrTar: the archive ends before its end.
+var ErrTarCut = fmt.Errorf("%w: it ends early", ErrTar)
+
+// TarReader reads tar archives: V7's old format, ustar, pax and what GNU tar adds. Its
+// zero value is of no use; see NewTarReader.
+//
+// An archive is not to be trusted. A member of which something is wrong is told by its
+// Bad, and a damaged header by a member without a name; the archive is then searched for
+// the next one. The memory that is used is bounded, whatever an archive says.
 type TarReader struct {
 	r      io.Reader
-	gz     *gzip.Reader
 	left   int64 // bytes of this member still to be read
 	pad    int64 // bytes to the next header after those
 	offset int64 // of the next byte from r, for messages
 	err    error // final
 	hdr    [BlockSize]byte
+	held   bool // hdr is the next header, found after damage
+	good   int  // headers that were none of damage
+
+	global, local paxRecords
+	longName      *string // of the next member, from a GNU header
+	longLink      *string
+	wrong         error // what is wrong with headers before the next member
 }
 
-// NewTarReader returns a reader of the archive r, plain or compressed by gzip.
+// compressions are how archives are compressed that are not read here, by how they
+// begin.
+var compressions = []struct{ magic, name, undo string }{
+	{"\xfd7zXZ\x00", "xz", "xz -d"},
+	{"\x28\xb5\x2f\xfd", "zstd", "zstd -d"},
+	{"BZh", "bzip2", "bzip2 -d"},
+	{"\x1f\x9d", "compress", "uncompress"},
+	{"\x1f\x1e", "pack", "unpack"},
+	{"LZIP", "lzip", "lzip -d"},
+	{"\x5d\x00\x00", "lzma", "xz -d"},
+	{"\x04\x22\x4d\x18", "lz4", "lz4 -d"},
+	{"\x89LZO", "lzop", "lzop -d"},
+	{"7z\xbc\xaf\x27\x1c", "7z", "7z x"},
+	{"PK\x03\x04", "zip", "unzip"},
+}
+
+// NewTarReader returns a reader of the archive r, plain or compressed by gzip. One that
+// is compressed by something else is named in the error.
 func NewTarReader(r io.Reader) (*TarReader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	t := &TarReader{r: b}
-	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+	magic, _ := b.Peek(BlockSize)
+	if bytes.HasPrefix(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, fmt.Errorf("%w: gzip: %w", ErrTar, err)
 		}
-		t.gz, t.r = z, z
+		t.r = z
+		return t, nil
+	}
+	if len(magic) == BlockSize && tarSum(magic) == nil {
+		return t, nil // whatever the name of its first member begins with
+	}
+	for _, c := range compressions {
+		if bytes.HasPrefix(magic, []byte(c.magic)) {
+			return nil, fmt.Errorf("%w: it is compressed by %s, which is not read here: undo that first (%s)", ErrTar, c.name, c.undo)
+		}
 	}
 	return t, nil
 }
@@ -88,7 +126,7 @@ func NewTarReader(r io.Reader) (*TarReader, error) {
 // fail makes an error final. An archive that ends too early says so in words.
 func (t *TarReader) fail(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		err = fmt.Errorf("%w: it ends early, at byte %d", ErrTar, t.offset)
+		err = fmt.Errorf("%w, at byte %d", ErrTarCut, t.offset)
 	} else if !errors.Is(err, ErrTar) {
 		err = fmt.Errorf("%w: at byte %d: %w", ErrTar, t.offset, err)
 	}
@@ -96,54 +134,126 @@ func (t *TarReader) fail(err error) error {
 	return err
 }
 
+// block reads the next block into t.hdr. At the end of the archive the error is io.EOF.
+func (t *TarReader) block() error {
+	n, err := io.ReadFull(t.r, t.hdr[:])
+	t.offset += int64(n)
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return t.fail(err)
+}
+
 // Next skips the rest of the member before and returns the next one's header,
-// io.EOF after the last. Any other error is final.
+// io.EOF after the last. Any other error is final: see ErrTar.
 func (t *TarReader) Next() (*TarHeader, error) {
+	for {
+		if t.err != nil {
+			return nil, t.err
+		}
+		n, err := io.CopyN(io.Discard, t.r, t.left+t.pad)
+		t.offset += n
+		if err == io.EOF && n >= t.left {
+			err = nil // all that is missing is padding
+			t.held = false
+		}
+		if err != nil {
+			return nil, t.fail(err)
+		}
+		t.left, t.pad = 0, 0
+		at := t.offset
+		if t.held {
+			at -= BlockSize
+		} else if err := t.block(); err == io.EOF {
+			if at == 0 {
+				return nil, t.fail(fmt.Errorf("%w: it is empty", ErrTar))
+			}
+			t.err = io.EOF // many tars write no end mark, or lose it
+			return nil, io.EOF
+		} else if err != nil {
+			return nil, err
+		}
+		t.held = false
+		if t.hdr == [BlockSize]byte{} {
+			return nil, t.end()
+		}
+		if h, err := t.header(at); h != nil || err != nil {
+			return h, err
+		}
+	}
+}
+
+// header takes the header in t.hdr, which stands at a byte of the archive. It returns
+// nil for one that only says something of the next.
+func (t *TarReader) header(at int64) (*TarHeader, error) {
+	size, err := t.size()
+	if err != nil {
+		if t.good == 0 {
+			return nil, t.fail(fmt.Errorf("%w: header at byte %d: %w: not a tar archive, or damaged", ErrTar, at, err))
+		}
+		return t.search(at, err)
+	}
+	t.good++
+	switch t.hdr[tarTypeflag] {
+	case 'x', 'X', 'g', 'L', 'K':
+		return nil, t.extended(t.hdr[tarTypeflag], size)
+	}
+	h := t.member(size)
 	if t.err != nil {
 		return nil, t.err
 	}
-	n, err := io.CopyN(io.Discard, t.r, t.left+t.pad)
-	t.offset += n
-	if err != nil {
-		return nil, t.fail(err)
+	if t.wrong != nil && h.Bad == nil {
+		h.Bad = t.wrong
 	}
-	t.left, t.pad = 0, 0
-	at := t.offset
-	k, err := io.ReadFull(t.r, t.hdr[:])
-	t.offset += int64(k)
-	if err != nil {
-		return nil, t.fail(err)
+	t.local, t.longName, t.longLink, t.wrong = paxRecords{}, nil, nil, nil
+	if h.Bad != nil { // what it has is skipped
+		t.pad += t.left
+		t.left = 0
 	}
-	if t.hdr == [BlockSize]byte{} {
-		return nil, t.end()
+	if t.hdr[tarTypeflag] == 'V' { // the archive's own name
+		return nil, nil
 	}
-	h, err := parseTarHeader(t.hdr[:])
-	if err != nil {
-		err = fmt.Errorf("%w: header at byte %d: %w", ErrTar, at, err)
-		t.err = err
-		return nil, err
-	}
-	t.left = h.Size
-	t.pad = -h.Size & (BlockSize - 1)
 	return h, nil
 }
 
-// end reads what follows the end mark: padding of the tape block. It takes a
-// compressed archive to its checksum.
+// search looks for the next header after one that is damaged.
+func (t *TarReader) search(at int64, why error) (*TarHeader, error) {
+	h := &TarHeader{}
+	for {
+		err := t.block()
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		// A file that has lost its header may be full of blocks of zeros: here they are
+		// no end.
+		if err == nil && (t.hdr == [BlockSize]byte{} || tarSum(t.hdr[:]) != nil) {
+			continue
+		}
+		t.held = err == nil
+		end := t.offset
+		if t.held {
+			end -= BlockSize
+		}
+		h.Bad = fmt.Errorf("a damaged header at byte %d (%w), and what follows to byte %d", at, why, end)
+		t.local, t.longName, t.longLink, t.wrong = paxRecords{}, nil, nil, nil
+		return h, nil
+	}
+}
+
+// end reads what follows the end mark: padding of the tape block, and a compressed
+// archive's checksum.
 func (t *TarReader) end() error {
 	n, err := io.CopyN(io.Discard, t.r, 1<<20)
 	t.offset += n
-	if err == nil {
-		return t.fail(errors.New("more than a megabyte follows the end mark"))
-	}
-	if err != io.EOF {
+	if err != nil && err != io.EOF {
 		return t.fail(err)
 	}
 	t.err = io.EOF
 	return io.EOF
 }
 
-// Read reads from the member that Next returned, to io.EOF at its end.
+// Read reads from the member that Next returned, to io.EOF at its end. Of a sparse file
+// it gives the pieces, one after the other.
 func (t *TarReader) Read(p []byte) (int, error) {
 	if t.err != nil {
 		return 0, t.err
@@ -158,7 +268,7 @@ func (t *TarReader) Read(p []byte) (int, error) {
 	t.left -= int64(n)
 	t.offset += int64(n)
 	if err == io.EOF && t.left == 0 {
-		err = nil // the padding is missing; Next will say so
+		err = nil
 	}
 	if err != nil {
 		return n, t.fail(err)
@@ -166,123 +276,31 @@ func (t *TarReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func parseTarHeader(b []byte) (*TarHeader, error) {
-	want, err := tarNumber(b[tarChecksum:tarTypeflag], 1<<31)
-	if err != nil {
-		return nil, fmt.Errorf("checksum: %w", err)
-	}
-	// Some old tars summed signed characters.
-	var sum, signed int64
-	for i, c := range b {
-		if i >= tarChecksum && i < tarTypeflag {
-			c = ' '
-		}
-		sum += int64(c)
-		signed += int64(int8(c))
-	}
-	if want != sum && want != signed {
-		return nil, fmt.Errorf("checksum is %d, must be %d: not a tar archive, or damaged", want, sum)
-	}
-	name := cString(b[tarName:tarMode])
-	if string(b[tarMagic:tarMagic+6]) == "ustar\x00" {
-		if prefix := cString(b[tarPrefix:500]); prefix != "" {
-			name = prefix + "/" + name
-		}
-	}
-	h := &TarHeader{}
-	if h.Name, err = cleanTarName(name); err != nil {
-		return nil, err
-	}
-	num := func(what string, from, to int, limit int64) int64 {
-		v, e := tarNumber(b[from:to], limit)
-		if e != nil && err == nil {
-			err = fmt.Errorf("%s: %s: %w", h.Name, what, e)
-		}
-		return v
-	}
-	// A regular file's type bits come with the mode in some archives.
-	h.Mode = uint16(num("mode", tarMode, tarUID, 1<<24)) & ModePerm
-	h.UID = int(num("user", tarUID, tarGID, 65535))
-	h.GID = int(num("group", tarGID, tarSize, 65535))
-	size := num("size", tarSize, tarMTime, 1<<40)
-	h.MTime = time.Unix(num("time", tarMTime, tarChecksum, 1<<40), 0).UTC()
-	switch flag := b[tarTypeflag]; flag {
-	case 0, '0', '7':
-		h.Size = size
-		if strings.HasSuffix(name, "/") {
-			h.Type = TarDir
-		}
-	case '1':
-		// The size is the file's; no data follows.
-		h.Type = TarLink
-		if h.Link, err = cleanTarName(cString(b[tarLinkname:tarMagic])); err != nil {
-			return nil, fmt.Errorf("%s: link: %w", h.Name, err)
-		}
-	case '3', '4':
-		h.Type = TarChar
-		if flag == '4' {
-			h.Type = TarBlock
-		}
-		h.Major = int(num("major number", tarMajor, tarMinor, 255))
-		h.Minor = int(num("minor number", tarMinor, tarPrefix, 255))
-	case '5':
-		h.Type = TarDir
-	case '2':
-		return nil, fmt.Errorf("%s: a symbolic link, which V7 does not have", h.Name)
-	default:
-		return nil, fmt.Errorf("%s: type %q is not read here; make the archive with tar --format=v7", h.Name, flag)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return h, nil
-}
+// maxTarName bounds names, in bytes.
+const maxTarName = 4096
 
-// cString returns b up to its first NUL.
-func cString(b []byte) string {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
-	}
-	return string(b)
-}
-
-// tarNumber reads octal digits with blanks before them and blanks or NULs
-// behind; nothing at all is 0.
-func tarNumber(b []byte, limit int64) (int64, error) {
-	digits := strings.TrimLeft(strings.TrimRight(string(b), " \x00"), " ")
-	var v int64
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '7' {
-			return 0, fmt.Errorf("%q is no octal number", b)
-		}
-		if v = v<<3 | int64(c-'0'); v > limit {
-			return 0, fmt.Errorf("%s is too big", digits)
-		}
-	}
-	return v, nil
-}
-
-// cleanTarName returns a member's name without needless slashes and dots. A
-// name that leads out of the tree is an error. The top of the tree is ".".
-func cleanTarName(name string) (string, error) {
-	if name == "" {
-		return "", errors.New("a member without a name")
-	}
-	if name[0] == '/' {
-		return "", fmt.Errorf("name %q is absolute", name)
+// cleanTarName returns a member's name without needless slashes and dots, and says
+// whether it was absolute. A name that leads out of the tree is an error. The top of the
+// tree is ".".
+func cleanTarName(name string) (clean string, absolute bool, err error) {
+	switch {
+	case name == "":
+		return "", false, errors.New("no name")
+	case len(name) > maxTarName:
+		return "", false, fmt.Errorf("a name of %d bytes", len(name))
 	}
 	var parts []string
 	for p := range strings.SplitSeq(name, "/") {
 		switch p {
 		case "", ".":
 		case "..":
-			return "", fmt.Errorf("name %q leads out of the tree", name)
+			return "", false, fmt.Errorf("name %s leads out of the tree", quoted(name))
 		default:
 			parts = append(parts, p)
 		}
 	}
 	if len(parts) == 0 {
-		return ".", nil
+		return ".", name[0] == '/', nil
 	}
-	return strings.Join(parts, "/"), nil
+	return strings.Join(parts, "/"), name[0] == '/', nil
 }
