@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	if at := os.Getenv(asInstaller); at != "" {
 		quickInstall(at)
 	}
+	if at := os.Getenv(asDownloader); at != "" {
+		download(at, os.Args[1])
+	}
 	code := m.Run()
 	if shared.dir != "" {
 		os.RemoveAll(filepath.Dir(shared.dir))

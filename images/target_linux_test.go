@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -135,6 +136,27 @@ func TestInstallMountPoint(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// TestDownloadDurable fills the cache on a host that forgets, and cuts the power.
+func TestDownloadDurable(t *testing.T) {
+	body, err := os.ReadFile(dist(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := archive(t, body)
+	for _, before := range []map[string][]byte{nil, {"a/b/" + DistName: []byte("damaged")}} {
+		h := forgetful.Mount(t, t.TempDir(), before, forgetful.Fault{})
+		cmd := exec.Command(os.Args[0], server.URL+"/Archive")
+		cmd.Env = append(os.Environ(), asDownloader+"="+filepath.Join(h.Dir, "a", "b"))
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		h.Unmount()
+		if left := h.Left(crashtest.LoseAll, nil); len(left) != 1 || !bytes.Equal(left["a/b/"+DistName], body) {
+			t.Errorf("a power cut leaves %d files, with %d bytes of %d", len(left), len(left["a/b/"+DistName]), len(body))
 		}
 	}
 }

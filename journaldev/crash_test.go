@@ -19,12 +19,24 @@ import (
 
 var cuts = flag.Int("cuts", 20_000, "how many power cuts TestPowerCuts makes")
 
+// processes are what the test binary can be, as asProcess says, other than a test.
+var processes = map[string]func() error{}
+
+const asProcess = "V7EM_TEST_PROCESS"
+
 // TestMain lets garbage lie about longer: each of the many cuts makes some, and
 // next to nothing is alive.
 func TestMain(m *testing.M) {
 	if os.Getenv(asVictim) != "" {
 		fmt.Fprintln(os.Stderr, victim(os.Args[1]))
 		os.Exit(1)
+	}
+	if f := processes[os.Getenv(asProcess)]; f != nil {
+		if err := f(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	debug.SetGCPercent(500)
 	os.Exit(m.Run())

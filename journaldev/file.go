@@ -93,19 +93,30 @@ func (f osFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// dataFile is a file that is synced by fdatasync. The first sync is an fsync: it
-// may have to make durable what a killed process left.
+// dataFile is a file that is synced by fdatasync. The first sync is an fsync, for it
+// may have to make durable what a killed process left; so is that of a file that has
+// grown, for what else than contents becomes durable is the host's choice.
 type dataFile struct {
 	osFile
-	synced bool
+	size int64 // that an fsync has made durable; 0 before the first
+}
+
+func (f *dataFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.osFile.WriteAt(p, off)
+	if off+int64(n) > f.size {
+		f.size = 0
+	}
+	return n, err
 }
 
 func (f *dataFile) Sync() error {
-	if f.synced {
+	if f.size > 0 {
 		return fdatasync(f.File)
 	}
 	err := f.File.Sync()
-	f.synced = err == nil
+	if err == nil {
+		f.size, err = f.Size()
+	}
 	return err
 }
 

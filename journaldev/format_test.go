@@ -230,6 +230,58 @@ func recoverBytes(image, journal []byte) (*recovered, []byte, error) {
 	return r, im.Data, err
 }
 
+// TestHomeMarkLost spoils the marks that say what is home, in rings that have gone round.
+// The commit marks behind them say it too: what is home already is not looked for, were
+// it overwritten, and no commit is lost.
+func TestHomeMarkLost(t *testing.T) {
+	gone := 0
+	for seed := range uint64(12) {
+		w := startWorkload(t, seed, VolumeOptions{JournalSize: MinJournalSize, Transactions: 8})
+		for len(w.states) < 40 {
+			w.change()
+			w.commit()
+			for w.acked < len(w.tokens) {
+				w.step()
+			}
+		}
+		_, files := w.trace.Kill(len(w.trace.Events()))
+		var b [2][]byte
+		for i, f := range files {
+			n, _ := f.Size()
+			b[i] = make([]byte, n)
+			f.ReadAt(b[i], 0)
+		}
+		j, err := readJournal(&crashtest.Plain{Data: b[1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := makePlan(j.header, j.records)
+		if len(p.apply) == 0 {
+			continue
+		}
+		marks, there := 0, map[uint64]bool{}
+		for _, l := range assemble(j.records) {
+			there[l.id] = true
+		}
+		for _, r := range j.records {
+			if r.kind == kindHome {
+				b[1][ringOffset+int(r.seq)%j.ring*sectorSize+10] ^= 1
+				marks++
+			}
+		}
+		if marks > 0 && !there[j.home+1] {
+			gone++
+		}
+		r, out, err := recoverBytes(b[0], b[1])
+		if err != nil || which(out, w.states) != len(w.states)-1 || r.report.Damaged != 0 || r.report.First != p.home+1 || r.report.Count != len(p.apply) {
+			t.Errorf("seed %d, %d marks lost: %v, %v; want transactions %d to %d", seed, marks, r, err, p.home+1, p.home+uint64(len(p.apply)))
+		}
+	}
+	if gone < 3 {
+		t.Errorf("only in %d rings the records of what is home are overwritten", gone)
+	}
+}
+
 // which returns the state that an image is, -1 for none.
 func which(image []byte, states []*block.Store) int {
 	got := block.NewStore(testBlocks)

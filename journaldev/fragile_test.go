@@ -20,9 +20,9 @@ type stopped struct{ now time.Time }
 
 func (c *stopped) time() time.Time { return c.now }
 
-// forgetful says by its own simple means what a Fragile is to do: it keeps two copies of
+// forgetter says by its own simple means what a Fragile is to do: it keeps two copies of
 // the whole file.
-type forgetful struct {
+type forgetter struct {
 	seen, below []byte
 	writeBack   time.Duration
 	writes      int
@@ -31,7 +31,7 @@ type forgetful struct {
 	touched     map[int64]bool
 }
 
-func (m *forgetful) written(p []byte, off int64, now time.Time) {
+func (m *forgetter) written(p []byte, off int64, now time.Time) {
 	m.age(now)
 	if len(p) == 0 {
 		return // as pwrite(2)
@@ -50,12 +50,12 @@ func (m *forgetful) written(p []byte, off int64, now time.Time) {
 	m.bytes += int64(len(p))
 }
 
-func (m *forgetful) through() {
+func (m *forgetter) through() {
 	m.below = bytes.Clone(m.seen)
 	m.writes, m.bytes, m.touched = 0, 0, map[int64]bool{}
 }
 
-func (m *forgetful) age(now time.Time) {
+func (m *forgetter) age(now time.Time) {
 	if m.writes > 0 && m.writeBack > 0 && now.Sub(m.since) >= m.writeBack {
 		m.through()
 	}
@@ -81,7 +81,7 @@ func TestFragile(t *testing.T) {
 			o.WriteBack, after = 7*time.Second, 7*time.Second
 		}
 		f := NewFragile(below, o)
-		m := &forgetful{seen: bytes.Clone(start), below: bytes.Clone(start), writeBack: after, touched: map[int64]bool{}}
+		m := &forgetter{seen: bytes.Clone(start), below: bytes.Clone(start), writeBack: after, touched: map[int64]bool{}}
 		for step := range 60 {
 			bad := func(format string, args ...any) {
 				t.Helper()

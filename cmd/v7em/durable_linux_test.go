@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,6 +161,27 @@ func TestDurable(t *testing.T) {
 	}
 }
 
+// TestSaveDurable saves the machine on a host that forgets: when that is told, a power
+// cut takes nothing of it.
+func TestSaveDurable(t *testing.T) {
+	for _, before := range []map[string][]byte{nil, {"state": []byte("an older one")}} {
+		h := forgetful.Mount(t, t.TempDir(), before, forgetful.Fault{})
+		u := sitDown(t, "boot", "--dir", filepath.Join(t.TempDir(), "m"), "--guest", "mini", "--save", filepath.Join(h.Dir, "state"))
+		u.sees("# ")
+		if err := u.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		u.sees("saved in ")
+		h.SetPower(forgetful.Off)
+		u.leaves()
+		h.Unmount()
+		got, want := seenFiles(h, crashtest.LoseAll, nil), seenFiles(h, crashtest.KeepAll, nil)
+		if len(want["state"]) < 1000 || !bytes.Equal(got["state"], want["state"]) {
+			t.Errorf("saved %d bytes, and a power cut leaves %d", len(want["state"]), len(got["state"]))
+		}
+	}
+}
+
 // state tells what is in a file; of an image with its journal, what both come to.
 func state(t *testing.T, files map[string][]byte, name string) string {
 	t.Helper()
@@ -175,9 +197,12 @@ func state(t *testing.T, files map[string][]byte, name string) string {
 	if j, there := files["i.journal"]; there {
 		forgetful.Store(t, filepath.Dir(path), map[string][]byte{"i.journal": j})
 	}
-	d, _, err := journaldev.Look(path)
+	d, r, err := journaldev.Look(path)
 	if err != nil {
 		return err.Error()
+	}
+	if r.Changed || r.Damaged > 0 {
+		return r.String()
 	}
 	if r := v7fs.Check(d); !r.Clean() {
 		return fmt.Sprint(r.Problems)

@@ -289,6 +289,12 @@ func TestFull(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, path, "short", "f")
+	// There is room for the new one beside it, but not for both.
+	big = big[:600<<10]
+	if err := Write(path, big, Options{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("longer than there is room: %v", err)
+	}
+	has(t, path, "short", "f")
 	if err := Write(path, []byte("whole"), Options{Whole: true}); !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("whole: %v", err)
 	}
@@ -400,7 +406,11 @@ func runAsNobody(t *testing.T, path string, whole bool) error {
 
 // asNobody is what runs there.
 func asNobody() {
-	if err := Write(os.Getenv("HOSTFILE_CHILD"), []byte("new"), Options{Whole: os.Getenv("HOSTFILE_WHOLE") == "true"}); err != nil {
+	content := "new"
+	if s := os.Getenv("HOSTFILE_CONTENT"); s != "" {
+		content = s
+	}
+	if err := Write(os.Getenv("HOSTFILE_CHILD"), []byte(content), Options{Whole: os.Getenv("HOSTFILE_WHOLE") == "true"}); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}

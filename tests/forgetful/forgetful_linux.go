@@ -39,6 +39,7 @@ type Host struct {
 	cut     int // the power goes off after this many changes; 0: it does not
 	changes int
 	log     []string
+	refused syscall.Errno // of a rename
 	root    *dir
 
 	writes, syncs int // of files
@@ -198,6 +199,13 @@ func (h *Host) CutAfter(n int) {
 	}
 }
 
+// RefuseRename has all renames fail.
+func (h *Host) RefuseRename(err syscall.Errno) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.refused = err
+}
+
 // Changes returns what was done: each write, sync, and change of a name or a length,
 // as in "write a.journal" or "sync .", in order.
 func (h *Host) Changes() []string {
@@ -249,6 +257,25 @@ func (h *Host) Left(l crashtest.Loss, rnd *rand.Rand) map[string][]byte {
 	files := map[string][]byte{}
 	h.root.left(files, "", l, rnd)
 	return files
+}
+
+// DurableFile returns what a power failure leaves of a file, durable or not as its name
+// may be.
+func (h *Host) DurableFile(name string) []byte {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := node(h.root)
+	for _, part := range strings.Split(name, "/") {
+		d, ok := n.(*dir)
+		if !ok {
+			return nil
+		}
+		n = d.names[part]
+	}
+	if f, ok := n.(*file); ok {
+		return slices.Clone(f.durable)
+	}
+	return nil
 }
 
 func (d *dir) left(files map[string][]byte, at string, l crashtest.Loss, rnd *rand.Rand) {
@@ -392,6 +419,9 @@ func (d *dir) Rename(_ context.Context, name string, parent fusefs.InodeEmbedder
 	full := path.Join(target.name, to)
 	if over, ok := target.names[to].(*dir); ok && len(over.names) > 0 {
 		return syscall.ENOTEMPTY
+	}
+	if h.refused != 0 {
+		return h.refused
 	}
 	if !h.change("rename", path.Join(d.name, name)+" "+full) {
 		return syscall.EIO
@@ -574,8 +604,13 @@ func (f *file) Write(_ context.Context, _ fusefs.FileHandle, p []byte, off int64
 	return uint32(len(p)), 0
 }
 
-// Fsync is fsync, fdatasync, and the second half of msync: the pages were written.
-func (f *file) Fsync(context.Context, fusefs.FileHandle, uint32) syscall.Errno {
+// datasync marks an fdatasync: FUSE_FSYNC_FDATASYNC of the protocol.
+const datasync = 1
+
+// Fsync is fsync, fdatasync, and the second half of msync: the pages were written. An
+// fdatasync makes no new length durable. Linux promises more, and has broken it now and
+// then (ext4 and XFS, after fallocate).
+func (f *file) Fsync(_ context.Context, _ fusefs.FileHandle, flags uint32) syscall.Errno {
 	h := f.host
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -587,18 +622,27 @@ func (f *file) Fsync(context.Context, fusefs.FileHandle, uint32) syscall.Errno {
 		clear(f.dirty)
 		return h.fault.Err
 	}
+	if flags&datasync != 0 {
+		f.sync(min(len(f.durable), len(f.data)))
+		return 0
+	}
 	if len(f.durable) > len(f.data) {
 		f.durable = f.durable[:len(f.data):len(f.data)]
 	} else {
 		f.durable = append(f.durable, make([]byte, len(f.data)-len(f.durable))...)
 	}
+	f.sync(len(f.data))
+	return 0
+}
+
+// sync makes the sectors that begin before an end durable.
+func (f *file) sync(end int) {
 	for s := range f.dirty {
-		if from := int(s) * crashtest.SectorSize; from < len(f.data) {
+		if from := int(s) * crashtest.SectorSize; from < end {
 			copy(f.durable[from:], f.data[from:min(from+crashtest.SectorSize, len(f.data))])
+			delete(f.dirty, s)
 		}
 	}
-	clear(f.dirty)
-	return 0
 }
 
 // Store writes files into a directory, which is made if need be.
