@@ -40,14 +40,23 @@ func InUse(path string) *BusyError {
 }
 
 // DirLock is the lock on a machine's directory.
-type DirLock struct{ f *os.File }
+type DirLock struct {
+	f   *os.File
+	dir bool // f is the directory itself
+}
 
 // LockDir takes the lock on the machine directory dir for the named command
 // ("v7em boot"). If someone has it the error is a *BusyError that says who. The
-// lock ends with Unlock or with the process.
+// lock ends with Unlock or with the process. A full disk is no hindrance: where there is
+// no room for the line nobody is told who it is, and where there is none for the file
+// the directory itself is locked.
 func LockDir(dir, command string) (*DirLock, error) {
 	path := filepath.Join(dir, LockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	itself := noRoom(err)
+	if itself {
+		f, err = os.Open(dir)
+	}
 	if err != nil {
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
 	}
@@ -58,25 +67,36 @@ func LockDir(dir, command string) (*DirLock, error) {
 		}
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
 	}
+	if itself {
+		return &DirLock{f, true}, nil
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
 	line := fmt.Sprintf("pid %d (%s) on host %s since %s\n", os.Getpid(), command, host, time.Now().Format(time.DateTime))
 	if err = f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(line), 0)
+		if _, err = f.WriteAt([]byte(line), 0); noRoom(err) {
+			err = f.Truncate(0) // half a line says nothing
+		}
 	}
 	if err != nil {
 		f.Close()
 		return nil, &Error{Op: "lock", Path: path, Block: -1, Err: err}
 	}
-	return &DirLock{f}, nil
+	return &DirLock{f, false}, nil
 }
+
+// noRoom says whether an error is that of a disk that is full, for this user at least.
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // Unlock gives the lock back. The file stays, empty: removing it would let two
 // others lock two files of the same name.
 func (l *DirLock) Unlock() error {
-	err := l.f.Truncate(0)
+	var err error
+	if !l.dir {
+		err = l.f.Truncate(0)
+	}
 	if cerr := l.f.Close(); err == nil {
 		err = cerr
 	}

@@ -96,6 +96,8 @@ func openVolume(f *os.File, path string, kind Kind, form *shape, protected error
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = createJournal(name, form.blocks, ringFor(o.JournalSize), o.Random); err == nil {
 			jf, err = openRegular(name, os.O_RDWR)
+		} else if noRoom(err) {
+			err = fmt.Errorf("%w of %d KB: %w", ErrNoRoom, (ringOffset+int64(ringFor(o.JournalSize))*sectorSize)>>10, err)
 		}
 	}
 	if err != nil {

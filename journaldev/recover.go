@@ -21,6 +21,8 @@ var (
 	ErrJournal = errors.New("the journal cannot be used")
 	// ErrForeign says that a journal does not fit its pack.
 	ErrForeign = errors.New("the journal does not fit the pack")
+	// ErrNoRoom says that a new journal does not fit on the host's disk.
+	ErrNoRoom = errors.New("there is no room for a journal")
 )
 
 // plan is what there is to do with a journal's transactions.
