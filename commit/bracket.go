@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"v7em/block"
+	"v7em/machine"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
 )
@@ -65,6 +66,22 @@ func (s *Settler) endBrackets(p *Point, a *attempt) error {
 		}
 	}
 	return nil
+}
+
+// inserted says that a drive has got another pack. No program of the guest has begun
+// anything there yet.
+func (s *Settler) inserted(m *machine.Machine, d kernel.Drive) {
+	disk := m.RK.Disk(d.Unit)
+	if d.Controller == kernel.RP {
+		disk = m.RP.Disk(d.Unit)
+	}
+	whole := map[kernel.Drive]*block.Store{}
+	maps.Copy(whole, s.whole)
+	delete(whole, d)
+	if pack, ok := disk.(machine.Snapshotter); ok {
+		whole[d] = pack.Snapshot()
+	}
+	s.whole, s.left = whole, nil
 }
 
 // region is the part of a pack that a volume is.

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"v7em/journaldev"
 	"v7em/machine"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
@@ -41,6 +44,18 @@ const (
 	writes = "1:	mov	$1,r0\n	sys	write; text; 512.\n	br	1b\n"
 	reads  = "1:	clr	r0\n	sys	read; text; 1\n	br	1b\n"
 )
+
+// many is n, a third of it with -short, and fifty times as much in the long form.
+func many(t *testing.T, n int) int {
+	t.Helper()
+	switch {
+	case form.Long():
+		return 50 * n
+	case testing.Short():
+		return n / 3
+	}
+	return n
+}
 
 // begun waits until a half has got so far.
 func begun(t *testing.T, g *guest.Guest, k *campaign) {
@@ -249,6 +264,55 @@ func TestDamageIsNoHalf(t *testing.T) {
 	})
 }
 
+// TestHalfOnNewPack puts a pack with a half directory into a drive while a bracket does
+// not end, and mounts it: the directory is not the bracket's, and stays as it is.
+func TestHalfOnNewPack(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = map[string]string{"/etc/mkdir": half(t, loops1)}
+		g := guest.Boot(t, o)
+		j := journaled(t, g)
+		c := NewCommitter(g.M, j.volumes, Options{Clock: j.clock.Now})
+		defer c.Close()
+		g.Run("/etc/umount /dev/rk3; mkdir /mnt; /etc/mkdir & sleep 2; sync")
+
+		pack := fs.NewMem(journaldev.RK05.Blocks)
+		f, err := fs.Mkfs(pack, fs.MkfsOptions{Time: guest.Epoch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(f.Mkdir("/left", fs.Attr{Perm: 0o755}), f.Sync()); err != nil {
+			t.Fatal(err)
+		}
+		st, err := f.Lookup("/left")
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(pack.Bytes()[int(st.Addr[0])*fs.BlockSize:][:fs.BlockSize]) // no "." and ".."
+		j.clock.add(time.Hour)
+		if err := c.Commit("attach"); err != nil {
+			t.Fatal(err)
+		}
+		volume := j.insert(g.M, 3, pack.Bytes())
+		c.SetVolumes(j.volumes)
+		if out := g.Run("/etc/mount /dev/rk3 /mnt; echo x >/mnt/x; sync"); out != "" {
+			t.Fatal(out)
+		}
+		if err := c.Commit("test"); err != nil {
+			t.Fatal(err)
+		}
+		f, err = fs.Open(volume.Committed())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if list, err := f.ReadDir("/left"); err != nil || len(list) != 0 {
+			t.Errorf("left: %v, %v", list, err)
+		}
+		if _, err := f.Lookup("/x"); err != nil || !j.has(7, "/half/..") {
+			t.Errorf("not committed: %v", err)
+		}
+	})
+}
+
 // TestKillsBesideStuck cuts the power of a loaded guest, with a bracket that does not
 // end, after commits at random instants: what is recovered is clean.
 func TestKillsBesideStuck(t *testing.T) {
@@ -264,7 +328,8 @@ func TestKillsBesideStuck(t *testing.T) {
 		background(g, "dirs /tmp/1", "files /tmp/2", "rm /tmp/3")
 		g.Run("/etc/mkdir & /etc/rmdir & sleep 5")
 		rng := rand.New(rand.NewPCG(1, 8))
-		for range 20 {
+		kills := many(t, 20)
+		for range kills {
 			g.M.Run(rng.Uint64N(300e6))
 			j.clock.add(DefaultInterval)
 			c.attend()
@@ -273,7 +338,7 @@ func TestKillsBesideStuck(t *testing.T) {
 				j.recovered(unit) // checks
 			}
 		}
-		if s := c.Stats(); s.Cut < 15 || s.Cut != s.Settled || s.Unsettled > 0 {
+		if s := c.Stats(); s.Cut < kills*3/4 || s.Cut != s.Settled || s.Unsettled > 0 {
 			t.Errorf("%d points, %d cut, %d did not settle", s.Settled, s.Cut, s.Unsettled)
 		}
 	})
@@ -526,10 +591,7 @@ func TestStuckBesideLoops(t *testing.T) {
 		sixLoops(g, o)
 		g.Run("/etc/mkdir & /etc/rmdir & sleep 1")
 		k := newCampaign(t, g)
-		n := 100
-		if testing.Short() {
-			n = 20
-		}
+		n := many(t, 60)
 		cut := 0
 		for i := range n {
 			if i%20 == 0 {
@@ -578,7 +640,7 @@ func TestTwentyLoops(t *testing.T) {
 		g.Run("/etc/mkdir &")
 		g.Wait(20 * guest.Second)
 		k := newCampaign(t, g)
-		n := 30
+		n := many(t, 30)
 		cut := 0
 		for i := range n {
 			if i%20 == 0 {

@@ -25,7 +25,7 @@ func (b OpenBracket) String() string {
 		return fmt.Sprintf("%s (process %d) has not ended its bracket since %s: commit points come within it",
 			escape.Name(b.Program), b.PID, b.Since.Format(time.TimeOnly))
 	}
-	return fmt.Sprintf("%s (process %d) has not ended since %s: what it has half done is completed in each commit point",
+	return fmt.Sprintf("%s (process %d) has not ended since %s: what it has half done is committed whole",
 		escape.Name(b.Program), b.PID, b.Since.Format(time.TimeOnly))
 }
 

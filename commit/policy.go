@@ -321,6 +321,11 @@ func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 		}
 	}
 	c.mu.Unlock()
+	for d, v := range volumes {
+		if c.volumes != nil && c.volumes[d] != v {
+			c.settler.inserted(c.m, d)
+		}
+	}
 	c.volumes = volumes
 	c.newest, c.swap = map[kernel.Drive]*block.Store{}, map[kernel.Drive]journaldev.Range{}
 	c.writes = c.guestWrites()

@@ -2,6 +2,7 @@ package commit
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -42,6 +43,7 @@ type journal struct {
 	dir     string
 	volumes map[kernel.Drive]Volume
 	clock   testClock
+	wrap    func(name string, f journaldev.File) journaldev.File // may be nil
 }
 
 func (j *journal) path(unit int) string { return filepath.Join(j.dir, fmt.Sprintf("rk%d.rk05", unit)) }
@@ -52,7 +54,7 @@ func journaled(t *testing.T, g *guest.Guest) *journal { return journaledOn(t, g,
 // journaledOn does so on files that wrap, if it is not nil, puts in front of the host's.
 func journaledOn(t *testing.T, g *guest.Guest, wrap func(name string, f journaldev.File) journaldev.File) *journal {
 	t.Helper()
-	j := &journal{t: t, dir: t.TempDir(), volumes: map[kernel.Drive]Volume{}}
+	j := &journal{t: t, dir: t.TempDir(), wrap: wrap}
 	j.clock.now = time.Unix(1e9, 0)
 	for _, unit := range []int{0, 7} {
 		disk := g.M.RK.Disk(unit)
@@ -62,21 +64,31 @@ func journaledOn(t *testing.T, g *guest.Guest, wrap func(name string, f journald
 				t.Fatal(err)
 			}
 		}
-		if err := os.WriteFile(j.path(unit), image, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		v, err := journaldev.OpenVolume(j.path(unit), journaldev.RK05, journaldev.VolumeOptions{Options: journaldev.Options{Wrap: wrap}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(v.Cut)
-		g.M.DetachRK(unit)
-		if err := g.M.AttachRK(unit, v); err != nil {
-			t.Fatal(err)
-		}
-		j.volumes[kernel.Drive{Controller: kernel.RK, Unit: unit}] = v
+		j.insert(g.M, unit, image)
 	}
 	return j
+}
+
+// insert puts a pack with a journal into a drive.
+func (j *journal) insert(m *machine.Machine, unit int, image []byte) *journaldev.Volume {
+	j.t.Helper()
+	if err := os.WriteFile(j.path(unit), image, 0o666); err != nil {
+		j.t.Fatal(err)
+	}
+	v, err := journaldev.OpenVolume(j.path(unit), journaldev.RK05, journaldev.VolumeOptions{Options: journaldev.Options{Wrap: j.wrap}})
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	j.t.Cleanup(v.Cut)
+	m.DetachRK(unit)
+	if err := m.AttachRK(unit, v); err != nil {
+		j.t.Fatal(err)
+	}
+	volumes := map[kernel.Drive]Volume{}
+	maps.Copy(volumes, j.volumes)
+	volumes[kernel.Drive{Controller: kernel.RK, Unit: unit}] = v
+	j.volumes = volumes
+	return v
 }
 
 // recovered returns the file system on a pack as it would be after a power cut.
