@@ -73,6 +73,17 @@ func Recognize(m *machine.Machine, known *kernel.Kernel) (*kernel.Kernel, error)
 // kernel.Kernel.Console. The machine must not run meanwhile.
 func Console(m *machine.Machine, k *kernel.Kernel) (kernel.TTY, bool) { return k.Console(look(m)) }
 
+// Mounted returns what a kernel that is in a machine's memory has mounted. The error
+// wraps kernel.ErrUnknown when that cannot be seen at this moment. The machine must not
+// run meanwhile.
+func Mounted(m *machine.Machine, k *kernel.Kernel) ([]kernel.Volume, error) {
+	v, err := k.Look(look(m))
+	if err != nil {
+		return nil, err
+	}
+	return v.Volumes(), nil
+}
+
 // look returns what a kernel is seen in.
 func look(m *machine.Machine) *kernel.Guest {
 	return &kernel.Guest{

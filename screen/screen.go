@@ -41,6 +41,7 @@ type Screen struct {
 	keys     chan []byte
 	commands map[Command]string
 	wake     chan struct{} // something but the sample has changed
+	orders   chan func()   // for the goroutine that draws
 	quit     chan struct{}
 	done     chan struct{}
 	close    sync.Once
@@ -50,6 +51,7 @@ type Screen struct {
 	title  string
 
 	// Of the goroutine that draws.
+	away   bool // the terminal is somebody else's meanwhile
 	alone  bool // without the picture
 	model  *Model
 	rung   int
@@ -61,7 +63,7 @@ type Screen struct {
 func Open(s tcell.Screen, commands map[Command]string) *Screen {
 	x := &Screen{
 		Console: NewGlass(), Sampler: NewSampler(), s: s, keys: make(chan []byte), commands: commands,
-		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), orders: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	x.Console.Changed = x.changed
 	for r, subst := range fallbacks {
@@ -88,6 +90,38 @@ func (x *Screen) Close() bool {
 		return true
 	case <-time.After(closeTime):
 		return false
+	}
+}
+
+// Suspend gives the terminal back for a while, as it was.
+func (x *Screen) Suspend() {
+	x.order(func() {
+		if !x.away {
+			x.away = true
+			_ = x.s.Suspend() // a terminal that is gone cannot be given back
+		}
+	})
+}
+
+// Resume takes the terminal again, whatever was done to it, and draws everything.
+func (x *Screen) Resume() {
+	x.Suspend()
+	x.order(func() {
+		if x.s.Resume() == nil {
+			x.away, x.canvas = false, canvas{}
+			x.s.Sync()
+			x.draw()
+		}
+	})
+}
+
+// order has the goroutine that draws do something, while there is one.
+func (x *Screen) order(f func()) {
+	done := make(chan struct{})
+	select {
+	case x.orders <- func() { defer close(done); f() }:
+		<-done
+	case <-x.done:
 	}
 }
 
@@ -159,6 +193,8 @@ func (x *Screen) run() {
 		case <-x.quit:
 			x.draw()
 			return
+		case f := <-x.orders:
+			f()
 		case e, ok := <-events:
 			if !ok {
 				return
@@ -303,7 +339,7 @@ func keyBytes(e *tcell.EventKey) []byte {
 // draw draws everything; tcell sends the terminal what has changed.
 func (x *Screen) draw() {
 	w, h := x.s.Size()
-	if w <= 0 || h <= 0 {
+	if w <= 0 || h <= 0 || x.away {
 		return
 	}
 	p := divide(w, h, x.alone)

@@ -8,11 +8,10 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
 	"v7em/escape"
 	"v7em/rk"
 )
@@ -115,6 +114,9 @@ type terminal struct {
 	screen  display
 	keys    chan []byte // from the terminal; closed when it is gone
 	rest    []byte      // of them, not yet looked at
+
+	choosing  atomic.Bool   // the menu waits for a choice
+	continued chan struct{} // told when v7em goes on that was stopped
 }
 
 // run is the user's session. It leaves the terminal as it was.
@@ -125,13 +127,12 @@ func (t *terminal) run(ctx context.Context) error {
 			return err
 		}
 	} else {
-		old, err := term.MakeRaw(int(t.in.Fd()))
+		s, err := openPlain(t.in, t.out)
 		if err != nil {
-			return fmt.Errorf("the terminal: %w", err)
+			return err
 		}
-		// A terminal that is gone cannot be restored, and need not be.
-		defer func() { _ = term.Restore(int(t.in.Fd()), old) }()
-		t.screen = newScreen(t.out)
+		t.screen = s
+		t.keyboard.Width = s.width
 		go t.readKeys()
 	}
 	defer t.screen.close()
@@ -139,6 +140,7 @@ func (t *terminal) run(ctx context.Context) error {
 	t.say = func(format string, args ...any) {
 		t.screen.say("v7em: " + escape.Line(fmt.Sprintf(format, args...)) + "\r\n")
 	}
+	defer t.jobs(ctx)()
 	t.say("^E opens the menu")
 	for {
 		t.watch.starts(t.drives)

@@ -13,10 +13,12 @@ import (
 
 	"golang.org/x/term"
 
+	"v7em/escape"
 	"v7em/images"
 	"v7em/journaldev"
 	"v7em/keys"
 	"v7em/machine"
+	"v7em/unix/kernel"
 )
 
 const menuText = "\r\n" +
@@ -24,7 +26,8 @@ const menuText = "\r\n" +
 	"  i  status                    w  save the machine's state and leave\r\n" +
 	"  a  attach a pack             p  cut the power and boot again\r\n" +
 	"  d  detach a pack             x  cut the power and leave\r\n" +
-	"  e  send ^E                   b  sync, power off and boot again\r\n"
+	"  e  send ^E                   b  sync, power off and boot again\r\n" +
+	"                               z  suspend v7em, until the shell's fg\r\n"
 
 // menu has the screen while the machine runs on. It returns how the user wants to
 // leave, or stay.
@@ -43,11 +46,13 @@ func (t *terminal) choose(ctx context.Context) leaving {
 	fmt.Fprint(t.screen, menuText)
 	for {
 		fmt.Fprint(t.screen, "v7em> ")
+		t.choosing.Store(true)
 		c, err := t.key(ctx)
 		for err == nil && c < 0 { // an arrow, say
 			fmt.Fprint(t.screen, "\a")
 			c, err = t.key(ctx)
 		}
+		t.choosing.Store(false)
 		if err != nil {
 			return stay // serve will meet the reason
 		}
@@ -79,6 +84,10 @@ func (t *terminal) choose(ctx context.Context) leaving {
 			}
 		case 'i':
 			t.do(ctx, t.status)
+		case 'z':
+			if err = t.suspend(ctx); err == nil {
+				return stay
+			}
 		case 'a':
 			err = t.attach(ctx)
 		case 'd':
@@ -162,10 +171,37 @@ func (r keyReader) Read(p []byte) (int, error) {
 // ask reads a line. io.EOF means that the user thought better of it, with ^C or
 // ^D or an empty line.
 func (t *terminal) ask(ctx context.Context, question string) (string, error) {
+	return t.askWith(ctx, question, nil)
+}
+
+// askFile reads the name of a host file. Tab completes it, and ~ is the home directory.
+func (t *terminal) askFile(ctx context.Context, question string) (string, error) {
+	name, err := t.askWith(ctx, question, completeFile)
+	if err != nil {
+		return "", err
+	}
+	return expandHome(name)
+}
+
+// askWith is ask with a function that completes a line and returns what else it might
+// have been completed to.
+func (t *terminal) askWith(ctx context.Context, question string, complete func(string) (string, []string)) (string, error) {
 	e := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{keyReader{ctx, t}, t.screen}, question)
+	if complete != nil {
+		e.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
+			if key != '\t' {
+				return "", 0, false
+			}
+			done, others := complete(line[:pos])
+			if len(others) > 0 {
+				fmt.Fprintf(e, "%s\n", strings.Join(others, "  "))
+			}
+			return done + line[pos:], len(done), true
+		}
+	}
 	line, err := e.ReadLine()
 	if err != nil {
 		fmt.Fprint(t.screen, "\r\n")
@@ -177,11 +213,20 @@ func (t *terminal) ask(ctx context.Context, question string) (string, error) {
 	return line, nil
 }
 
+// sure asks a question that only y answers with yes. Otherwise the error is io.EOF.
+func (t *terminal) sure(ctx context.Context, question string) error {
+	answer, err := t.ask(ctx, question+" (y or n) ")
+	if err == nil && !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
+		err = io.EOF
+	}
+	return err
+}
+
 func (t *terminal) askSave(ctx context.Context) error {
 	if t.o.save != "" {
 		return nil
 	}
-	file, err := t.ask(ctx, "save in which file? ")
+	file, err := t.askFile(ctx, "save in which file? ")
 	if err == nil {
 		t.o.save = file
 	}
@@ -246,6 +291,43 @@ func journalLine(s journaldev.Status) string {
 	return fmt.Sprintf("%d commits, %d home, %d%% full; %s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1), strings.Join(states, ", "))
 }
 
+// mounted says what V7 has a drive for: nothing, if that is empty.
+func (t *terminal) mounted(ctx context.Context, drive string) (what string) {
+	const times, pause = 20, 5 * time.Millisecond
+	for range times {
+		var volumes []kernel.Volume
+		var err error
+		known := false
+		t.do(ctx, func(m *machine.Machine) {
+			var k *kernel.Kernel
+			if k, err = images.Recognize(m, t.kernel); err == nil {
+				known = true
+				volumes, err = images.Mounted(m, k)
+			}
+		})
+		switch {
+		case !known:
+			return "" // it is not V7
+		case kernel.Why(err) == kernel.AtWork:
+			time.Sleep(pause) // its tables may be half changed
+			continue
+		case err != nil:
+			return "may have " + drive + " mounted"
+		}
+		for _, v := range volumes {
+			switch {
+			case v.Drive.String() != drive || v.Extent == 0 && v.Wrong != "":
+			case v.OnInode == 0:
+				return "has its root on " + drive
+			default:
+				return "has " + drive + " mounted"
+			}
+		}
+		return ""
+	}
+	return "may have " + drive + " mounted"
+}
+
 // attach puts a pack into an empty drive.
 func (t *terminal) attach(ctx context.Context) error {
 	name, err := t.ask(ctx, "drive (rk0 to rk7, rp0 to rp7): ")
@@ -259,7 +341,13 @@ func (t *terminal) attach(ctx context.Context) error {
 	if t.drives[d.name] != nil {
 		return fmt.Errorf("%s holds %s: detach it first", d.name, t.drives[d.name].Path())
 	}
-	file, err := t.ask(ctx, "image file: ")
+	if what := t.mounted(ctx, d.name); what != "" {
+		fmt.Fprintf(t.screen, "V7 %s: it will take this pack for the one that was there.\r\n", what)
+		if err := t.sure(ctx, "attach a pack all the same?"); err != nil {
+			return err
+		}
+	}
+	file, err := t.askFile(ctx, "image file: ")
 	if err != nil {
 		return err
 	}
@@ -300,6 +388,12 @@ func (t *terminal) detach(ctx context.Context) error {
 	p := t.drives[d.name]
 	if p == nil {
 		return fmt.Errorf("%s is empty", d.name)
+	}
+	if what := t.mounted(ctx, d.name); what != "" {
+		fmt.Fprintf(t.screen, "V7 %s, with %s in it: what it does there will fail.\r\n", what, escape.Name(t.packName(p)))
+		if err := t.sure(ctx, "detach it all the same?"); err != nil {
+			return err
+		}
 	}
 	ok := t.do(ctx, func(m *machine.Machine) {
 		if err = t.commit("detach"); err != nil {

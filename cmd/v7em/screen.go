@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -24,15 +25,29 @@ const (
 // so that the machine does not wait for every character.
 type screen struct {
 	w  io.Writer
+	in *os.File    // the terminal, in raw mode; nil if it is none
+	as *term.State // as it was before
 	mu sync.Mutex
 	// changed tells of any change of what follows.
 	changed sync.Cond
 	buf     []byte
 	held    bool // the menu has the screen
+	away    bool // v7em is being stopped: the terminal is the shell's
 	free    bool // never let the machine wait
 	busy    bool // a write is under way
 	closed  bool
 	amid    bool // what was shown last did not end its line
+}
+
+// openPlain makes a terminal a screen, in raw mode.
+func openPlain(in, out *os.File) (*screen, error) {
+	old, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("the terminal: %w", err)
+	}
+	s := newScreen(out)
+	s.in, s.as = in, old
+	return s, nil
 }
 
 func newScreen(w io.Writer) *screen {
@@ -47,7 +62,7 @@ func (s *screen) pass() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		for !s.closed && (len(s.buf) == 0 || s.held) {
+		for !s.closed && (len(s.buf) == 0 || s.held || s.away) {
 			s.changed.Wait()
 		}
 		if s.closed {
@@ -71,7 +86,7 @@ func (s *screen) pass() {
 func (s *screen) write(p []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.buf) > screenLimit && !s.held && !s.free && !s.closed {
+	for len(s.buf) > screenLimit && !s.held && !s.away && !s.free && !s.closed {
 		s.changed.Wait()
 	}
 	if s.closed || len(p) == 0 {
@@ -96,11 +111,7 @@ func (s *screen) Write(p []byte) (int, error) {
 
 // say shows a line of v7em's own, on a new line and folded between words.
 func (s *screen) say(line string) {
-	width := 0
-	if f, ok := s.w.(*os.File); ok {
-		width, _, _ = term.GetSize(int(f.Fd())) // 0 when it is not known
-	}
-	line = fold(line, width)
+	line = fold(line, s.width())
 	s.mu.Lock()
 	amid := s.amid
 	s.mu.Unlock()
@@ -108,6 +119,19 @@ func (s *screen) say(line string) {
 		line = "\r\n" + line
 	}
 	s.write([]byte(line))
+}
+
+// width is how many columns the terminal has; 0 when that is not known.
+func (s *screen) width() int {
+	f, ok := s.w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // fold breaks a line between words so that no row is wider than the terminal, where
@@ -164,11 +188,40 @@ func (s *screen) hurry() {
 	s.changed.Broadcast()
 }
 
+func (s *screen) suspend() {
+	s.mu.Lock()
+	s.away = true
+	for s.busy && !s.closed {
+		s.changed.Wait()
+	}
+	s.mu.Unlock()
+	_, _ = io.WriteString(s.w, "\r\n")
+	s.restore()
+}
+
+// restore leaves the terminal as it was. One that is gone cannot be, and need not.
+func (s *screen) restore() {
+	if s.in != nil {
+		_ = term.Restore(int(s.in.Fd()), s.as)
+	}
+}
+
+func (s *screen) resume() {
+	if s.in != nil {
+		_, _ = term.MakeRaw(int(s.in.Fd())) // likewise
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = false
+	s.changed.Broadcast()
+}
+
 // closeTime is how long a terminal may take for the last output.
 const closeTime = 2 * time.Second
 
 // close writes what is left and ends.
 func (s *screen) close() {
+	defer s.restore()
 	late := time.AfterFunc(closeTime, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -178,7 +231,7 @@ func (s *screen) close() {
 	defer late.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = false
+	s.held, s.away = false, false
 	s.changed.Broadcast()
 	for (len(s.buf) > 0 || s.busy) && !s.closed {
 		s.changed.Wait()

@@ -34,6 +34,10 @@ type display interface {
 	release()
 	// hurry makes writers not wait any more, for a terminal that may be stuck.
 	hurry()
+	// suspend gives the terminal back for a while, and resume takes it again, whatever
+	// was done to it meanwhile.
+	suspend()
+	resume()
 	// close shows what is left and gives the terminal back.
 	close()
 }
@@ -184,6 +188,10 @@ func (f *fullScreen) release() {
 }
 
 func (f *fullScreen) hurry() {}
+
+func (f *fullScreen) suspend() { f.x.Suspend() }
+
+func (f *fullScreen) resume() { f.x.Resume() }
 
 // close gives the terminal back. What was said since the machine was started stays
 // there.

@@ -24,18 +24,23 @@ type pane struct {
 // sitAtPane runs v7em with these arguments in a terminal of that size.
 func sitAtPane(t *testing.T, w, h int, args ...string) *pane {
 	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sitAtPaneFor(t, w, h, fmt.Sprintf("%s=1 TERM=screen LC_ALL=C.UTF-8 '%s' '%s'; echo status $?; sleep 1000", asProgram, self, strings.Join(args, "' '")))
+}
+
+// sitAtPaneFor runs a shell command in a terminal of that size.
+func sitAtPaneFor(t *testing.T, w, h int, command string) *pane {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("a session on a terminal takes seconds")
 	}
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("tmux is not installed (apt-get install tmux)")
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	u := &pane{t, filepath.Join(t.TempDir(), "tmux")}
-	command := fmt.Sprintf("%s=1 TERM=screen LC_ALL=C.UTF-8 '%s' '%s'; echo status $?; sleep 1000", asProgram, self, strings.Join(args, "' '"))
 	u.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(w), "-y", fmt.Sprint(h), command)
 	t.Cleanup(func() { u.tmux("kill-server") })
 	return u
