@@ -9,8 +9,6 @@ import (
 
 	"v7em/block"
 	"v7em/journaldev"
-	"v7em/machine"
-	"v7em/rk"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
 )
@@ -30,11 +28,11 @@ const (
 // watch is how the committer watches the guest's work get old. It belongs to the
 // goroutine that runs the machine.
 type watch struct {
-	looked     time.Time // when the committer looked last
-	worked     time.Time // when the guest was last seen to do something
-	traps      uint64    // Committer.traps at that time
-	writes     uint64    // of the guest's controllers at that time
-	diskWrites uint64    // and when the newest clone was taken
+	looked time.Time // when the committer looked last
+	worked time.Time // when the guest was last seen to do something
+	traps  uint64    // Committer.traps at that time
+	writes uint64    // of the guest's controllers at that time
+	cloned uint64    // and when the newest clone was taken
 
 	told      bool          // the user knows that work is late
 	peak      time.Duration // how late it became
@@ -47,7 +45,8 @@ type watch struct {
 type standing struct {
 	promise Promise
 	why     string
-	strange int // points in a row of a guest that is not known, but at work
+	fell    error // why the newest point of a V7 has no more than its writes
+	strange int   // points in a row of a guest that is not known, but at work
 	odd     map[kernel.Drive]VolumeStatus
 	kept    []string  // packs that stay at their newest point: see judge
 	dirty   time.Time // when the oldest work was done since the newest clone; zero: none was
@@ -69,14 +68,6 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// diskWrites counts the blocks that the guest has written, of whatever disk.
-func diskWrites(m *machine.Machine) (n uint64) {
-	for unit := range rk.Drives {
-		n += m.RK.Drive(unit).Stats.Writes + m.RP.Drive(unit).Stats.Writes
-	}
-	return n
-}
-
 // work notes that the guest has done something.
 func (c *Committer) work(now time.Time) {
 	c.mu.Lock()
@@ -90,10 +81,14 @@ func (c *Committer) look(now time.Time) {
 	if gap := now.Sub(w.looked); !w.looked.IsZero() && gap > max(stood, 2*c.o.Interval) {
 		c.younger(gap)
 	}
+	writes := c.guestWrites()
+	if w.looked.IsZero() {
+		w.writes, w.cloned = writes, writes // before it ran, the host wrote
+	}
 	w.looked = now
-	if writes := diskWrites(c.m); writes != w.writes || c.traps != w.traps {
+	if writes != w.writes || c.traps != w.traps {
 		w.worked, w.writes, w.traps = now, writes, c.traps
-		if c.dirty.IsZero() && (c.traps > 0 || writes != w.diskWrites) {
+		if c.dirty.IsZero() && (c.traps > 0 || writes != w.cloned) {
 			c.work(now)
 		}
 	}
@@ -180,9 +175,9 @@ func (c *Committer) whyLate(now time.Time) string {
 }
 
 // contradicted says that V7 is up, and that it could not be read for so long that its
-// packs are to be taken as its writes have left them. c.mu is held.
+// packs are to be taken as its writes have left them, until it can be. c.mu is held.
 func (c *Committer) contradicted(now time.Time) bool {
-	return c.failures > 0 && kernel.Why(c.err) == kernel.Contradictory && c.age(now) >= 3*c.o.Interval
+	return c.promise == WritePrefix || c.failures > 0 && kernel.Why(c.err) == kernel.Contradictory && c.age(now) >= 3*c.o.Interval
 }
 
 // stand notes how the guest is kept when a point is durable. c.mu is held.
@@ -192,16 +187,19 @@ func (c *Committer) stand(h *handed, now time.Time) {
 		if c.promise == WritePrefix {
 			c.news = append(c.news, "V7 is seen again: its packs are kept to whole operations")
 		}
-		c.promise, c.why, c.strange = WholeOperations, "", 0
+		c.promise, c.why, c.fell, c.strange = WholeOperations, "", nil, 0
 		c.standVolumes(p.Volumes, now)
 		c.standBrackets(p, now)
 		return
+	}
+	if h.fellBack() {
+		c.fell = p.Why
 	}
 	// A guest that is not known may be on its way to become so, unless it is at work.
 	if len(h.tickets) > 0 && h.written || h.traps {
 		c.strange++
 	}
-	if !h.fallback && !(len(h.tickets) > 0 && h.written) && c.strange < 2 {
+	if c.fell == nil && !(len(h.tickets) > 0 && h.written) && c.strange < 2 {
 		return
 	}
 	if c.promise != WritePrefix {
@@ -336,6 +334,9 @@ func harmed(pack *block.Store) bool {
 
 // fellBack says what a run leaves behind of which no point could be had, and why.
 func (c *Committer) fellBack(why error) error {
+	if why == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.kept == nil {

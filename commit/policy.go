@@ -164,7 +164,6 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 	c.last = o.Clock()
 	c.covered = c.last
 	c.SetVolumes(volumes)
-	c.watch.diskWrites = diskWrites(m)
 	m.Attend = c.attend
 	m.Held = c.held
 	m.CPU.OnTRAP = c.trap
@@ -241,6 +240,7 @@ func (c *Committer) Commit(reason string) error {
 	c.wait()
 	c.start(reason, nil)
 	c.wait()
+	c.look(c.o.Clock()) // a pack that has failed since
 	return c.outcome()
 }
 
@@ -253,6 +253,7 @@ func (c *Committer) Last(reason string) error {
 	err := c.Commit(reason)
 	switch {
 	case err == nil:
+		err = c.fellBack(c.fallen())
 	case !c.behind():
 		err = nil // V7 is on its way up, or away: nothing was done
 	default:
@@ -266,6 +267,13 @@ func (c *Committer) Last(reason string) error {
 		}
 	}
 	return errors.Join(err, c.Left())
+}
+
+// fallen says why the newest point of a V7 has no more than its writes, nil if it has.
+func (c *Committer) fallen() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fell
 }
 
 // behind says that the guest has done something that no durable point covers.

@@ -205,6 +205,9 @@ func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := k.Up(s.guest()); err != nil {
+		return nil, err
+	}
 	a := &attempt{s: s, c: s.clone, k: k, bracketed: !s.Unbracketed}
 	begin := a.c.Instructions()
 	a.run()

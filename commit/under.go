@@ -60,12 +60,12 @@ func (c *Committer) start(reason string, w *waiter) bool {
 	c.stats.CloneTimes = keep(c.stats.CloneTimes, c.o.Clock().Sub(begin))
 	c.seen.giveBack(c.returned)
 	h.ops, c.returned = c.seen.take(), operations{}
-	writes := diskWrites(c.m)
-	h.traps, h.written = c.traps > 0, writes != c.watch.diskWrites
+	writes := c.guestWrites()
+	h.traps, h.written = c.traps > 0, writes != c.watch.cloned
 	h.dirty = earlier(c.returnedDirty, c.dirty)
 	h.span = c.watch.worked.Sub(h.dirty)
-	c.returnedDirty, c.dirty, c.watch.diskWrites = time.Time{}, time.Time{}, writes
-	c.last, c.writes, c.traps = begin, c.guestWrites(), 0
+	c.returnedDirty, c.dirty, c.watch.cloned = time.Time{}, time.Time{}, writes
+	c.last, c.writes, c.traps = begin, writes, 0
 	var before *handed
 	if n := len(c.under); n > 0 {
 		before = c.under[n-1]
@@ -116,6 +116,11 @@ func (c *Committer) settle(h *handed, reason string) {
 
 // dead says that nothing was handed over: the commit comes to nothing.
 func (h *handed) dead() bool { return h.err != nil && len(h.tickets) == 0 }
+
+// fellBack says that V7 is there, and that only its writes could be had.
+func (h *handed) fellBack() bool {
+	return !h.point.Settled && kernel.Why(h.point.Why) != kernel.NotV7
+}
 
 // notify wakes who waits for news. c.mu is held.
 func (c *Committer) notify() {
@@ -178,7 +183,9 @@ func (c *Committer) finish(h *handed) {
 		h.own = h.ops
 		h.ops.giveBack(c.returned)
 		c.returned = h.ops
-		c.returnedDirty, c.returnedBegin = earlier(c.returnedDirty, h.dirty), h.begin
+		if h.written || kernel.Why(err) != kernel.NotUp { // else there is no work yet
+			c.returnedDirty, c.returnedBegin = earlier(c.returnedDirty, h.dirty), h.begin
+		}
 	}
 	c.end(h, err)
 	close(h.over)
@@ -201,7 +208,7 @@ func (c *Committer) end(h *handed, err error) {
 		if len(p.Cut) > 0 {
 			c.stats.Cut++
 		}
-	case err == nil && h.fallback:
+	case err == nil && h.fellBack():
 		c.stats.Fallbacks++
 	case err == nil:
 		c.stats.Prefixes++

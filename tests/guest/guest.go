@@ -255,6 +255,10 @@ func New(t testing.TB, m *machine.Machine, d *images.Drives) *Guest {
 	return adopt(t, m, d.Set)
 }
 
+// Bare sits down at the console of a machine that has its RK05 packs and whatever else in
+// its drives.
+func Bare(t testing.TB, m *machine.Machine) *Guest { return adopt(t, m, images.RK()) }
+
 // adopt takes the console of a machine.
 func adopt(t testing.TB, m *machine.Machine, set *images.Set) *Guest {
 	g := &Guest{M: m, Session: console.New(m), t: t, ctx: t.Context(), set: set}
@@ -372,6 +376,9 @@ func (g *Guest) Await(texts ...string) string {
 	}
 	return g.out.String()
 }
+
+// Context ends with the test.
+func (g *Guest) Context() context.Context { return g.ctx }
 
 // Send types text; what the guest printed before is forgotten.
 func (g *Guest) Send(text string) {

@@ -74,11 +74,8 @@ func (k *Kernel) Look(g *Guest) (*View, error) {
 	if k.nswap != 0 {
 		v.nswap = int(r.word(k.nswap))
 	}
-	if r.word(k.panicstr) != 0 {
-		return nil, because(Panicked, "panicstr is set")
-	}
-	if r.word(k.mount.at(0)+mountBuf) == 0 || r.byte(k.proc.at(1)+procStat) == 0 {
-		return nil, because(NotUp, "it has no root yet, or no init")
+	if err := k.Up(g); err != nil {
+		return nil, err
 	}
 	for _, step := range []func(*reader) error{v.readDevices, v.readBufs, v.readLists, v.readMounts, v.readInodes, v.checkMounts, v.readProcs} {
 		err := step(r)
@@ -90,6 +87,19 @@ func (k *Kernel) Look(g *Guest) (*View, error) {
 		}
 	}
 	return v, nil
+}
+
+// Up says why the kernel, which is loaded, does no work for anybody: it is NotUp, or has
+// Panicked. The processor may do anything.
+func (k *Kernel) Up(g *Guest) error {
+	r := &reader{g: g}
+	switch {
+	case r.word(k.panicstr) != 0:
+		return because(Panicked, "panicstr is set")
+	case r.word(k.mount.at(0)+mountBuf) == 0 || r.byte(k.proc.at(1)+procStat) == 0:
+		return because(NotUp, "it has no root yet, or no init")
+	}
+	return nil
 }
 
 // readDevices reads the table of block devices and the partitions of an RP03.
