@@ -21,9 +21,15 @@ type StuckError struct {
 	// Readers are the programs that wait for what is typed at the terminal; nil: all
 	// wait for one another.
 	Readers []string
+	// Set says that they wait for their input, but have set the terminal anew, by which
+	// it comes.
+	Set bool
 }
 
 func (e *StuckError) Error() string {
+	if e.Set {
+		return "the commands have set the guest's terminal anew (stty), by which their standard input comes: it cannot"
+	}
 	if len(e.Readers) == 0 {
 		return "the guest's processes wait for one another, for ever"
 	}
@@ -43,8 +49,8 @@ const (
 	silentTime = 300 * console.Second
 )
 
-// update is the program that goes round for ever: it syncs.
-const update = "update"
+// daemons are the programs that go round for ever: one syncs, one looks at the clock.
+var daemons = []string{"update", "cron"}
 
 // attendant looks after a guest that runs a script: it hands over the input, and sees
 // when nothing will come of the script any more. It lives in the goroutine that runs the
@@ -128,8 +134,8 @@ func (a *attendant) look() {
 		return
 	}
 	g := look(a.m)
-	if k := a.known(g); k != nil && !a.panics(k, g) && a.in != nil {
-		a.feed(k.Rest(g, update), false)
+	if k := a.known(g); k != nil && !a.panics(k, g) && a.in != nil && raw(k, g) {
+		a.feed(k.Rest(g, daemons...), false)
 	}
 }
 
@@ -154,8 +160,13 @@ func (a *attendant) idle() <-chan struct{} {
 	if a.panics(k, g) {
 		return nil
 	}
-	r := k.Rest(g, update)
-	typed, wait := a.feed(r, true)
+	r := k.Rest(g, daemons...)
+	carries := raw(k, g)
+	var typed bool
+	var wait <-chan struct{}
+	if carries {
+		typed, wait = a.feed(r, true)
+	}
 	switch {
 	case wait != nil:
 		return wait
@@ -164,7 +175,7 @@ func (a *attendant) idle() <-chan struct{} {
 	case a.stuck == 0:
 		a.stuck = now
 	case now-a.stuck > stuckTime:
-		e := &StuckError{}
+		e := &StuckError{Set: !carries && len(r.Readers) == 1 && r.Readers[0].Name == feederName}
 		for _, p := range r.Readers {
 			if p.Name != feederName {
 				e.Readers = append(e.Readers, p.Name)
@@ -173,6 +184,12 @@ func (a *attendant) idle() <-chan struct{} {
 		a.fail(e)
 	}
 	return nil
+}
+
+// raw says whether the terminal passes on to a program every byte that is typed, as it is.
+func raw(k *kernel.Kernel, g *kernel.Guest) bool {
+	t, ok := k.Console(g)
+	return ok && t.Flags&(kernel.TTYRaw|kernel.TTYLcase) == kernel.TTYRaw
 }
 
 // panics says whether the kernel has panicked, and ends the run when it is sure.

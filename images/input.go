@@ -55,7 +55,8 @@ const (
 type Input struct {
 	// Reader is where it comes from.
 	Reader io.Reader
-	// Live says that somebody types it: it is handed over as it comes.
+	// Live says that somebody types it: it is handed over as it comes, and read only when
+	// the commands would not go on without.
 	Live bool
 
 	blocks  chan []byte // from the goroutine that reads; closed at the end
@@ -116,6 +117,9 @@ func (in *Input) took(b []byte, ok bool) {
 // ready gets what is to be typed next, and says whether there is something: the input's
 // end too.
 func (in *Input) ready() bool {
+	if in.Live && in.blocks == nil {
+		return false // a shell stops its background jobs that read the terminal
+	}
 	in.start()
 	if len(in.pending) == 0 && !in.ended {
 		wait := patience
@@ -169,6 +173,7 @@ func (a *attendant) feed(r kernel.Rest, stuck bool) (typed bool, wait <-chan str
 
 // await returns a channel that tells when there is input, or the run is over.
 func (a *attendant) await() <-chan struct{} {
+	a.in.start()
 	ch := make(chan struct{})
 	go func() {
 		defer close(ch)
