@@ -92,7 +92,8 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	if !isTerminal(cmd.InOrStdin()) || !isTerminal(cmd.OutOrStdout()) {
 		return errors.New("booting needs a terminal on standard input and output; v7em run does without")
 	}
-	in, out := cmd.InOrStdin().(*os.File), cmd.OutOrStdout().(*os.File)
+	in := cmd.InOrStdin().(*os.File)
+	out, _ := fileOf(cmd.OutOrStdout()) // it is a terminal
 	ctx := cmd.Context()
 	s, err := o.open(ctx, cmd.ErrOrStderr())
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -124,7 +123,7 @@ const tableInterval = 100 * time.Millisecond
 
 func newLiveTable(w io.Writer, models []crash.Model) *liveTable {
 	t := &liveTable{w: w, models: models, now: time.Now, counts: map[crash.Mode]map[crash.Model]map[crash.Outcome]int{}}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := fileOf(w); ok && term.IsTerminal(int(f.Fd())) {
 		if width, height, err := term.GetSize(int(f.Fd())); err == nil {
 			t.width, t.height = width, height
 		}

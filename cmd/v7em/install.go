@@ -100,7 +100,7 @@ type progressBar struct {
 
 func newProgressBar(w io.Writer) *progressBar {
 	b := &progressBar{w: w}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := fileOf(w); ok && term.IsTerminal(int(f.Fd())) {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			b.width = width
 		}

@@ -41,8 +41,8 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(yielding(ctx, stdout))
+	root.SetErr(yielding(ctx, stderr))
 	cmd, err := root.ExecuteContextC(ctx)
 	status := 0
 	var coded interface{ ExitStatus() int }
@@ -176,6 +176,6 @@ func complete(cmd *cobra.Command, flag string, values ...string) {
 
 // isTerminal says whether a stream is a terminal.
 func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
+	f, ok := fileOf(stream)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

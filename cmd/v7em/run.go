@@ -49,7 +49,7 @@ status: say "sync; true".
 
 --cp and --get copy directories with all that is in them, and permissions, with
 the set-id and sticky bits, and times. When something cannot be copied in, the
-guest does not run; out, the rest is, and the status is that of v7em's own failures.`,
+guest does not run; out, the rest is, and the status is 125.`,
 		Example: `  v7em run 'who; date; df'
   v7em run --cp hello.c:/tmp/hello.c 'cd /tmp; cc hello.c; a.out'
   v7em run --get /usr/man/man1/ed.1:ed.1 true

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"v7em/images"
+	"v7em/images/mini"
 )
 
 // writeAndHalt is a boot block: it writes memory from 0 on to block 100 (cylinder 4,
@@ -254,5 +255,36 @@ func TestRunScriptNeverComes(t *testing.T) {
 		if got := cmd.ProcessState.ExitCode(); got != 124 {
 			t.Errorf("%v: status %d, %s", args, got, out)
 		}
+	}
+}
+
+// TestStuckReaders: a signal ends every command whose output nobody reads.
+func TestStuckReaders(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := mini.Install(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(dir, "loop.s")
+	if err := os.WriteFile(loop, []byte("1:\ttstb 177564\n\tbpl 1b\n\tmovb $101, 177566\n\tbr 1b\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, status := v7em("", "asm", "-o", filepath.Join(dir, "loop.lda"), loop); status != 0 {
+		t.Fatal(errs)
+	}
+	cat := []string{"fs", "cat", filepath.Join(dir, "rk0.rk05")}
+	for range 20 {
+		cat = append(cat, "/unix")
+	}
+	for _, args := range [][]string{cat, {"bare", filepath.Join(dir, "loop.lda")}} {
+		cmd, stderr := stuckReader(t, args...)
+		time.Sleep(time.Second / 2) // until the pipe is full
+		cmd.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(slack, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		late.Stop()
+		if got := cmd.ProcessState.ExitCode(); got != 1 {
+			t.Errorf("%v: status %d", args[:2], got)
+		}
+		oneLine(t, args[0], stderr.String(), "interrupted")
 	}
 }
