@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -127,5 +128,45 @@ func TestCheckLoop(t *testing.T) {
 		if out := g.Await("\x02v7\x03"); out != "\n\x02v7\x03" {
 			t.Errorf("%s: icheck came to an end: %q", cor.Name, out)
 		}
+	}
+}
+
+// What V7 itself leaves when a directory must grow on a full disk is lost space, and
+// harms nobody: an inode without a name, of a file or of a directory.
+func TestFullDiskLeaks(t *testing.T) {
+	t.Parallel()
+	image := v7fs.NewMem(4872)
+	f, err := v7fs.Mkfs(image, v7fs.MkfsOptions{Blocks: 100, Inodes: 200})
+	if err == nil {
+		err = f.Mkdir("/d", v7fs.Attr{Perm: 0o755})
+	}
+	for i := range 30 { // with . and .. they fill a block
+		if err == nil {
+			err = f.WriteFile(fmt.Sprintf("/d/%d", i), nil, v7fs.Attr{})
+		}
+	}
+	for i := 0; err == nil; i++ {
+		err = f.WriteFile(fmt.Sprintf("/%d", i), make([]byte, v7fs.BlockSize), v7fs.Attr{})
+	}
+	if !errors.Is(err, v7fs.ErrNoSpace) {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	g := guest.PowerOn(t, guest.Options{})
+	g.Shell()
+	g.Run("PATH=:/bin")
+	g.Insert(1, image.Bytes())
+	g.Run("mkdir /mnt; /etc/mount /dev/rk1 /mnt; mkdir /mnt/d/new; >/mnt/d/file; mkdir /mnt/d/more")
+	g.Run("/etc/umount /dev/rk1")
+	g.Sync()
+	left := v7fs.MemOf(guest.Image(t, g.Drives().Disks[1]))
+	r := v7fs.Check(left)
+	if r.Harmful != 0 || !r.Has(v7fs.Unreferenced) || !r.Has(v7fs.LostDamaged) || r.Dirs != 4 {
+		t.Errorf("%v: %v", r, r.Problems)
+	}
+	if diff := fstest.Compare(r, g.Run("icheck /dev/rk1"), g.Run("dcheck /dev/rk1")); len(diff) > 0 {
+		t.Errorf("%q", diff)
 	}
 }

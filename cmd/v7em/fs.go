@@ -656,12 +656,15 @@ sorted by name. Times are in UTC.`,
 			if len(paths) == 0 {
 				paths = []string{"/"}
 			}
-			o.w = cmd.OutOrStdout()
+			o.w, o.say = cmd.OutOrStdout(), sayOn(cmd.ErrOrStderr())
 			return r.read(args[0], func(v *v7fs.FS) error {
 				for _, p := range paths {
 					if err := o.list(v, p, len(paths) > 1); err != nil {
 						return err
 					}
+				}
+				if o.left > 0 {
+					return fmt.Errorf("%s could not be listed", count(o.left, "file"))
 				}
 				return nil
 			})
@@ -681,6 +684,9 @@ type listing struct {
 	w                                 io.Writer
 	long, inode, all, recursive, self bool
 	printed                           bool
+
+	say  func(line string) // gets what -R goes on past
+	left int               // how much that was
 }
 
 // list lists p; heading says that others are listed too.
@@ -695,7 +701,12 @@ func (o *listing) list(v *v7fs.FS, p string, heading bool) error {
 	if !o.recursive {
 		return o.dir(v, p, heading)
 	}
-	return v.Walk(p, func(dir string, st v7fs.Stat) error {
+	return v.WalkAll(p, func(dir string, st v7fs.Stat, err error) error {
+		if err != nil {
+			o.left++
+			o.say(escape.Line(err.Error()))
+			return nil
+		}
 		if !st.IsDir() {
 			return nil
 		}

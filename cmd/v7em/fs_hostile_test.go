@@ -108,6 +108,11 @@ func TestFsHostileNames(t *testing.T) {
 		harmless(t, fmt.Sprintf("%q", args), stdout)
 		harmless(t, fmt.Sprintf("%q", args), stderr)
 	}
+	// A listing goes on past what no path can give.
+	out, errs, status := v7em("", "fs", "ls", "-R", img)
+	if status != 1 || !strings.Contains(out, "last\n") || !strings.Contains(out, "23331m:\nin\n") || strings.Count(errs, "no path can give it") != 3 || !strings.HasSuffix(errs, ": 3 files could not be listed\n") {
+		t.Errorf("ls -R: status %d, %q, %q", status, out, errs)
+	}
 	// What the user asked for comes as it is.
 	if out, _, status := v7em("", "fs", "cat", img, line); out != newLine || status != 0 {
 		t.Errorf("cat gives %q", out)

@@ -482,6 +482,29 @@ var corruptions = []Corruption{
 		setIno(slot, b)
 		return fmt.Sprintf(".. of directory %d is %d, was %d", a, b, up), err
 	}},
+	{Name: ".. with a byte behind it", Want: fs.DotDotMissing, do: func(c *image) (string, error) {
+		a, err := c.dir(0)
+		if err == nil {
+			c.slots(a)[1][2+3] = 'x' // the links stay the same, and dcheck looks no further
+		}
+		return fmt.Sprintf(".. of directory %d has a byte behind its NUL", a), err
+	}},
+	{Name: "directory leaked", Want: fs.LostDamaged, Dcheck: true, do: func(c *image) (string, error) {
+		a, err := c.free() // as mknod leaves it on a full disk
+		c.inode[a] = fs.Inode{Mode: fs.ModeDir | 0o777, Nlink: 1}
+		return fmt.Sprintf("inode %d is a directory that nothing refers to", a), err
+	}},
+	{Name: "directory lost, its .. not counted", Want: fs.LostLinks, Dcheck: true, do: func(c *image) (string, error) {
+		d, slot, err := c.entry("directory", func(n *fs.Inode) bool { return n.IsDir() })
+		if err != nil {
+			return "", err
+		}
+		a := ino(slot)
+		setIno(slot, 0)
+		c.inode[a].Nlink--
+		c.inode[d].Nlink--
+		return fmt.Sprintf("directory %d is lost, and the links of %d are without its ..", a, d), nil
+	}},
 	{Name: "directory data zeroed", Want: fs.DotMissing, Dcheck: true, do: func(c *image) (string, error) {
 		a, err := c.dir(0)
 		if err == nil {

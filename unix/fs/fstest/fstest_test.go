@@ -63,7 +63,7 @@ func TestCorruptions(t *testing.T) {
 
 // Damage that must not pass for harmful, since nothing whole is in danger.
 func TestHarmless(t *testing.T) {
-	for _, name := range []string{"blocks missing", "link count too high", "orphan", "entry lost", "inode without an entry", "free list cut short", "blocks past the size"} {
+	for _, name := range []string{"blocks missing", "link count too high", "orphan", "entry lost", "inode without an entry", "free list cut short", "blocks past the size", "directory leaked", "directory lost, its .. not counted"} {
 		for _, cor := range Corruptions() {
 			if cor.Name != name {
 				continue
