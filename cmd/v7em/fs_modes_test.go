@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Set-id and sticky bits, and the modes of directories, go out and in again; a file that
@@ -37,10 +39,18 @@ func TestFsModes(t *testing.T) {
 		}
 	}
 	os.Chmod(filepath.Join(copied, "none"), os.ModeSetuid|os.ModeSetgid|os.ModeSticky|0o400)
+	then := time.Date(1979, 5, 5, 10, 19, 0, 0, time.UTC)
+	if err := os.Chtimes(filepath.Join(copied, "sub"), then, then); err != nil {
+		t.Fatal(err)
+	}
 	fsOK(t, "", "rm", "-r", img, "/d/sub")
 	fsOK(t, "", "put", "-r", img, copied, "/")
 	after := fsOK(t, "", "ls", "-lR", img)
-	if want := strings.Replace(before, "---S--S--T", "-r-S--S--T", 1); after != want {
+	if !regexp.MustCompile(`1979-05-05 10:19 sub\n`).MatchString(after) {
+		t.Errorf("the time of a directory:\n%s", after)
+	}
+	line := regexp.MustCompile(`.* sub\n`)
+	if want := line.ReplaceAllString(strings.Replace(before, "---S--S--T", "-r-S--S--T", 1), line.FindString(after)); after != want {
 		t.Errorf("out and in again:\n%s\nwant\n%s", after, want)
 	}
 	fsOK(t, "", "put", "--uid", "7", img, filepath.Join(copied, "passwd"), "/d/passwd")

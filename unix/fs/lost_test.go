@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -138,7 +139,8 @@ func TestLostDirectory(t *testing.T) {
 
 // V7 compares all 14 bytes of a name: ".." with something behind its NUL is not "..".
 func TestDotDotJunk(t *testing.T) {
-	for _, name := range []string{".", ".."} {
+	for i, name := range []string{".", ".", "..", ".."} {
+		at := []int{5, 15}[i%2] // in either half of the name
 		f, m := newFS(t, 100)
 		for _, d := range []string{"/a", "/a/d"} {
 			if err := f.Mkdir(d, Attr{}); err != nil {
@@ -146,7 +148,7 @@ func TestDotDotJunk(t *testing.T) {
 			}
 		}
 		mustCheck(t, f)
-		slot(t, f, m, "/a/d", name)[15] = 1
+		slot(t, f, m, "/a/d", name)[at] = 1
 		missing := map[string]Kind{".": DotMissing, "..": DotDotMissing}[name]
 		got := kinds(t, m)
 		if got[missing] != 1 || got[BadName] != 1 || got[SecondName] != 0 {
@@ -156,7 +158,7 @@ func TestDotDotJunk(t *testing.T) {
 			t.Errorf("Lookup of %q: %v", name, err)
 		}
 		list, err := f.ReadDir("/a/d")
-		if err != nil || len(list) != 2 || !slices.ContainsFunc(list, func(e Dirent) bool { return len(e.Name) == 14 && e.Name[13] == 1 }) {
+		if err != nil || len(list) != 2 || !slices.ContainsFunc(list, func(e Dirent) bool { return len(e.Name) == at-1 && e.Name[at-2] == 1 }) {
 			t.Errorf("ReadDir gives %+v, %v", list, err)
 		}
 	}
@@ -255,4 +257,16 @@ func f2(dev Device) *FS {
 	dev.ReadBlock(SuperBlock, f.raw[:])
 	f.super.Decode(f.raw[:])
 	return f
+}
+
+// Names in errors are escaped where they are put in.
+func TestErrorNames(t *testing.T) {
+	f, _ := newFS(t, 100)
+	const evil = "/e\x1b\n\x9b"
+	_, err := f.Lookup(evil)
+	for _, err := range []error{err, f.Unlink(evil), f.Rmdir(evil), f.Mkdir(evil+"/x", Attr{}), f.Link("/", evil), f.Link(evil, "/x"), f.Mkdir("/\x1b\n\x9b345678901234", Attr{})} {
+		if err == nil || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Errorf("%q", err)
+		}
+	}
 }
