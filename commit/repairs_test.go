@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
 	"v7em/block"
+	"v7em/tests/form"
 	"v7em/tests/guest"
 	"v7em/unix/fs"
 	"v7em/unix/kernel"
@@ -51,10 +51,7 @@ func masked(t *testing.T, s *block.Store, blocks int, super bool) *block.Store {
 // holds, if the repair writes everything itself, and in any case what V7's own sync
 // writes at that instant.
 func TestRepairs(t *testing.T) {
-	n := 16
-	if os.Getenv("V7EM_LONG") != "" {
-		n = 1000
-	}
+	n := form.Pick(16, 1000)
 	booted := guest.Boot(t, guest.Options{})
 	const root = 4000
 	mended, held, alike := 0, 0, 0

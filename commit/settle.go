@@ -75,7 +75,8 @@ type Settler struct {
 	// impatient is for tests: brackets get no instructions at all.
 	impatient bool
 
-	stuck processes // the brackets that did not end when they were given Limit
+	missed missed
+	stuck  processes // the brackets that did not end when they were given Limit
 	// whole are the packs at the newest point at which nobody was inside a bracket.
 	whole map[kernel.Drive]*block.Store
 	left  map[kernel.Volume]map[fs.Half]bool // in those packs, as far as they were looked for
@@ -198,7 +199,7 @@ func (s *Settler) Settle() (*Point, error) {
 
 // settle does that. before are the packs as the guest's writes have left them.
 func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
-	k, err := s.find(s.guest())
+	k, err := s.find()
 	if errors.Is(err, kernel.ErrUnknown) {
 		return &Point{Packs: before, Why: err}, nil
 	}
@@ -382,11 +383,55 @@ func (a *attempt) wait(instructions, time uint64) {
 	a.c.RunHeld(time, instructions, hold, idle)
 }
 
-// find returns the kernel in memory.
-func (s *Settler) find(g *kernel.Guest) (*kernel.Kernel, error) {
+// find returns the kernel in the clone's memory: that in a file on a pack, or else what
+// can be made out without one. To see that, the clone may have to go on until the
+// kernel is not at work.
+func (s *Settler) find() (*kernel.Kernel, error) {
+	g := s.guest()
 	if k := s.Kernel(); k != nil && k.Loaded(g) {
 		return k, nil
 	}
+	k, err := s.findFile(g)
+	if err == nil && (g.User || g.Waiting) {
+		// Its name list may be another's.
+		if _, wrong := k.Look(g); kernel.Why(wrong) == kernel.Contradictory {
+			if p, err := kernel.Probe(g); err == nil {
+				k = p
+			}
+		}
+	}
+	if err != nil {
+		k, err = kernel.Probe(g)
+	}
+	if kernel.Why(err) == kernel.AtWork {
+		quicken(s.clone)
+		s.clone.RunHeld(timeLimit, shortLimit, func() bool { return true }, func() bool { return true })
+		k, err = kernel.Probe(s.guest())
+	}
+	if err == nil {
+		s.kernel.Store(k)
+	}
+	return k, err
+}
+
+// missed is a guest for which no file was found.
+type missed struct {
+	text  uint64 // its text, or what stands where that would be
+	tries int
+}
+
+// again is how often a guest is looked at without going through the packs anew.
+const again = 20
+
+// findFile returns the kernel in memory if its file is on a pack. For a guest that
+// stays the same the packs are gone through now and then only.
+func (s *Settler) findFile(g *kernel.Guest) (*kernel.Kernel, error) {
+	text := g.Text()
+	if s.missed.text == text && s.missed.tries < again {
+		s.missed.tries++
+		return nil, kernel.ErrUnknown
+	}
+	s.missed = missed{text: text}
 	var roots []fs.Device
 	for unit := range rk.Drives {
 		for _, d := range []kernel.Drive{{Controller: kernel.RK, Unit: unit}, {Controller: kernel.RP, Unit: unit}} {
@@ -395,11 +440,7 @@ func (s *Settler) find(g *kernel.Guest) (*kernel.Kernel, error) {
 			}
 		}
 	}
-	k, err := kernel.Find(g, roots...)
-	if err == nil {
-		s.kernel.Store(k)
-	}
-	return k, err
+	return kernel.Find(g, roots...)
 }
 
 // disk returns the clone's pack in a drive, or nil.

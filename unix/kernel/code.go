@@ -135,9 +135,15 @@ func decode(text []uint16) []instruction {
 	return list
 }
 
-// sum tells texts apart.
-func sum(text []uint16) uint64 {
-	h := uint64(len(text))
+// Text tells apart what guests have where a kernel's text begins. It is quick, and
+// looks at the first 8 KB.
+func (g *Guest) Text() uint64 {
+	from := int(g.KISA[0]) << 5
+	if from >= len(g.Memory) {
+		return 0
+	}
+	text := g.Memory[from:min(from+4096, len(g.Memory))]
+	h := uint64(g.KISA[0]) + 1
 	for _, w := range text {
 		h = bits.RotateLeft64(h^uint64(w), 23) * 0x9e3779b97f4a7c15
 	}

@@ -5,9 +5,10 @@ import "slices"
 // Probe returns the kernel in the machine's memory without its file: V7's, whose
 // tables are found by what they hold, and by how its text goes about them. So a
 // kernel without a name list is seen, one whose file has been removed or replaced
-// since it was started, and one whose sizes are not those that V7 comes with. The
-// processor must be in user mode or in WAIT, and V7 up; the answer has stood all the
-// tests of Look. Without a kernel the error wraps ErrUnknown.
+// since it was started, and one whose sizes are not those that V7 comes with. V7 must
+// be up; the answer has stood all the tests of Look. Without a kernel the error wraps
+// ErrUnknown. If it has the reason AtWork there may be one: the processor must be in
+// user mode or in WAIT.
 //
 // How what is found (sys/sys and sys/dev have the places):
 //
@@ -32,21 +33,21 @@ import "slices"
 //	rp_sizes   longs that the strategy of the RP11 has by index
 //	kl11       added by the routine of the console's vector, 060
 func Probe(g *Guest) (*Kernel, error) {
+	p := &prober{g: g, r: &reader{g: g}, k: &Kernel{}}
+	if !p.procs() || p.r.bad {
+		return nil, notV7("there is no process table where V7 has it")
+	}
 	if !g.User && !g.Waiting {
 		return nil, because(AtWork, "tables may be half changed")
 	}
-	p := &prober{g: g, r: &reader{g: g}, k: &Kernel{}}
 	for _, step := range []func() bool{
-		p.procs, p.code, p.buffers, p.mounts, p.inodes, p.devices, p.texts, p.clock, p.update, p.panic, p.swap, p.drives, p.console,
+		p.code, p.buffers, p.mounts, p.inodes, p.devices, p.texts, p.clock, p.update, p.panic, p.swap, p.drives, p.console,
 	} {
 		if !step() || p.r.bad {
 			return nil, notV7("what is in memory is not built as V7 is")
 		}
 	}
-	if _, err := p.k.Look(g); err != nil {
-		if r := Why(err); r == Panicked || r == NotUp {
-			return p.k, nil
-		}
+	if _, err := p.k.Look(g); err != nil && Why(err) != Panicked {
 		return nil, notV7("%v", err)
 	}
 	return p.k, nil
