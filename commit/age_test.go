@@ -236,3 +236,61 @@ func TestContradiction(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTriesGoOn has no clone settle for a while: the committer goes on to try, a sync does
+// not return meanwhile, and it is durable when it does.
+func TestTriesGoOn(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = loops
+		g := guest.Boot(t, o)
+		sixLoops(g, o)
+		setTiming(g.M, slow)
+		g.Wait(2 * guest.Second)
+		s := NewSettler()
+		s.Limit = 1
+		h := simulated(t, g, time.Millisecond, Options{Settler: s}, nil, 0, 7)
+		g.Wait(60 * guest.Second)
+		// What fails is tried again after three intervals, or when it is looked next.
+		if n := h.c.Stats().Clones; n < 50 {
+			t.Errorf("%d tries in 300 intervals", n)
+		}
+		if h.lines("no commit point since") != 1 {
+			t.Errorf("told %q", h.told)
+		}
+		attend := g.M.Attend
+		begin := h.c.Stats()
+		g.M.Attend = func() {
+			if h.c.Stats().Unsettled >= begin.Unsettled+3 {
+				s.Limit = DefaultLimit
+			}
+			attend()
+		}
+		g.Run("echo x >/tmp/x; sync")
+		after := h.c.Stats()
+		if !h.has(7, "/x") || after.Syncs != begin.Syncs+1 || after.Given != begin.Given || after.Unsettled < begin.Unsettled+3 {
+			t.Errorf("sync has returned, or given up: %+v", after)
+		}
+	})
+}
+
+// TestSyncIsNotCovered has no clone settle at all: sync does not hang for ever, and when it
+// returns the user has been told that it covers nothing.
+func TestSyncIsNotCovered(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		o.Files = loops
+		g := guest.Boot(t, o)
+		sixLoops(g, o)
+		setTiming(g.M, slow)
+		g.Wait(2 * guest.Second)
+		s := NewSettler()
+		s.Limit = 1
+		h := simulated(t, g, time.Millisecond, Options{Settler: s}, nil, 0, 7)
+		g.Run("echo x >/tmp/x; sync")
+		if h.c.Stats().Given == 0 && h.has(7, "/x") {
+			return // by chance an instant was settled
+		}
+		if h.lines("sync returns", "NOT durable") != 1 {
+			t.Errorf("told %q, %+v", h.told, h.c.Stats())
+		}
+	})
+}
