@@ -9,17 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
-	"gonum.org/v1/plot/vg"
-
 	"v7em/crash"
 	"v7em/unix/fs"
 )
 
 // survival is the picture of all cuts by mode and model, as shares.
-func survival(r *crash.Result) (template.HTML, error) {
-	var ticks plot.ConstantTicks
+func survival(r *crash.Result) template.HTML {
+	var rows []tick
 	var ss []series
 	for _, o := range crash.Outcomes {
 		ss = append(ss, series{ink: class(string(o))})
@@ -39,7 +35,7 @@ func survival(r *crash.Result) (template.HTML, error) {
 			ss[i].values = append(ss[i].values, v)
 			ss[i].titles = append(ss[i].titles, fmt.Sprintf("%s, %s: %s, %s of %s", modeName(m.Mode), model, outcomeName(o), percent(n, total), plural(total, "cut", "cuts")))
 		}
-		ticks = append(ticks, plot.Tick{Value: -float64(row), Label: modeName(m.Mode) + "  ·  " + modelTerms[model].Name})
+		rows = append(rows, tick{float64(row), modeName(m.Mode) + " · " + modelTerms[model].Name})
 		row++
 	}
 	for i := range r.Modes {
@@ -53,18 +49,12 @@ func survival(r *crash.Result) (template.HTML, error) {
 			add(&r.Modes[i], model)
 		}
 	}
-	b, err := newBars(ss, 26, true, true)
-	if err != nil {
-		return "", err
-	}
-	p := newPlot()
-	p.Add(grid(p, true), b)
-	p.X.Min, p.X.Max = 0, 100
-	p.Y.Min, p.Y.Max = -float64(row)+0.4, 0.6
-	p.X.Tick.Marker = valueTicks(100, 10, func(v float64) string { return fmt.Sprintf("%.0f%%", v) })
-	p.Y.Tick.Marker = ticks
-	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
-	return render(p, wide, vg.Length(row*34)+36, "Share of the cuts with each outcome, a bar for each mode and model. The table below has the numbers."), nil
+	cols := valueTicks(100, 10, func(v float64) string { return fmt.Sprintf("%.0f%%", v) })
+	p := newPlot(wide, float64(row*34+36), 0, 100, -0.6, float64(row)-0.4, frame{rows: rows, cols: cols})
+	p.uprights(cols)
+	p.stacked(ss, 26)
+	p.base(cols)
+	return p.svg("Share of the cuts with each outcome, a bar for each mode and model. The table below has the numbers.")
 }
 
 // modeSeries returns a series of bars for each mode.
@@ -93,52 +83,38 @@ func most(ss []series, least float64) float64 {
 }
 
 // rowBars is a picture of horizontal bars: a group for each row, with a bar for each mode.
-func rowBars(rows []string, ss []series, width vg.Length, unit func(float64) string, words string) (template.HTML, error) {
+func rowBars(rows []string, ss []series, unit func(float64) string, words string) template.HTML {
 	const thick = 14
-	b, err := newBars(ss, thick, true, false)
-	if err != nil {
-		return "", err
-	}
-	p := newPlot()
-	p.Add(grid(p, true), b)
 	limit := most(ss, 1e-3)
-	p.X.Min, p.X.Max = 0, limit*1.1
-	p.X.Tick.Marker = valueTicks(limit, 6, unit)
-	p.Y.Min, p.Y.Max = -float64(len(rows))+0.45, 0.55
-	var ticks plot.ConstantTicks
-	for i, row := range rows {
-		ticks = append(ticks, plot.Tick{Value: -float64(i), Label: row})
+	cols := valueTicks(limit, 6, unit)
+	n, group := float64(len(rows)), thick*(1+between)*float64(len(ss))+18
+	p := newPlot(wide, group*n+40, 0, limit*1.1, -0.55, n-0.45, frame{rows: labelled(rows), cols: cols})
+	p.uprights(cols)
+	p.lying(ss, thick)
+	p.line(inkRule, 1, "", p.area.x0, p.area.y0, p.area.x0, p.area.y1)
+	p.base(cols)
+	return p.svg(words)
+}
+
+// labelled returns ticks at 0, 1, 2.
+func labelled(labels []string) []tick {
+	var ts []tick
+	for i, l := range labels {
+		ts = append(ts, tick{float64(i), l})
 	}
-	p.Y.Tick.Marker = ticks
-	p.Y.Tick.Length, p.Y.Padding = 0, 0
-	group := thick*1.12*float64(len(ss)) + 18
-	return render(p, width, vg.Length(group*float64(len(rows)))+40, words), nil
+	return ts
 }
 
 // columnBars is a picture of vertical bars: a group for each column, with a bar for each
 // mode.
-func columnBars(cols []string, label string, ss []series, words string) (template.HTML, error) {
-	group := 500 / float64(len(cols))
-	b, err := newBars(ss, vg.Length(math.Min(group*0.8/float64(len(ss))/1.12, 30)), false, false)
-	if err != nil {
-		return "", err
-	}
-	p := newPlot()
-	p.Add(grid(p, false), b)
+func columnBars(cols []string, label string, ss []series, words string) template.HTML {
 	limit := most(ss, 1)
-	p.X.Min, p.X.Max = -0.5, float64(len(cols))-0.5
-	p.Y.Min, p.Y.Max = 0, limit*1.06
-	p.X.Label.Text = label
-	p.Y.Tick.Marker = valueTicks(limit, 5, func(v float64) string { return fmt.Sprintf("%.0f%%", v) })
-	p.Y.Tick.Label = textStyle(smallSize, inkMuted, text.XRight, text.YCenter)
-	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
-	var ticks plot.ConstantTicks
-	for i, c := range cols {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: c})
-	}
-	p.X.Tick.Marker = ticks
-	p.X.Tick.Length, p.X.Padding = 0, 0
-	return render(p, half, 300, words), nil
+	rows := valueTicks(limit, 5, func(v float64) string { return fmt.Sprintf("%.0f%%", v) })
+	p := newPlot(half, 300, -0.5, float64(len(cols))-0.5, limit*1.06, 0, frame{rows: rows, small: true, cols: labelled(cols), label: label})
+	p.levels(rows)
+	p.standing(ss, min(500/float64(len(cols))*0.8/float64(len(ss))/(1+between), 30))
+	p.base(nil)
+	return p.svg(words)
 }
 
 // kindsOf returns the kinds of damage that occurred, the harmful first, the frequent first.
@@ -166,9 +142,9 @@ func kindsOf(r *crash.Result) []fs.Kind {
 const pictured = 12
 
 // damage is the picture of kinds of damage.
-func damage(r *crash.Result, kinds []fs.Kind) (template.HTML, error) {
+func damage(r *crash.Result, kinds []fs.Kind) template.HTML {
 	if len(kinds) == 0 {
-		return "", nil
+		return ""
 	}
 	kinds = kinds[:min(len(kinds), pictured)]
 	ss := modeSeries(r, len(kinds), func(m *crash.ModeResult, row int) (float64, string, string) {
@@ -180,7 +156,7 @@ func damage(r *crash.Result, kinds []fs.Kind) (template.HTML, error) {
 	for _, k := range kinds {
 		rows = append(rows, string(k))
 	}
-	return rowBars(rows, ss, wide, func(v float64) string { return fmt.Sprintf("%.4g%%", v) }, "Share of the cuts of each mode in which each kind of damage was found.")
+	return rowBars(rows, ss, func(v float64) string { return fmt.Sprintf("%.4g%%", v) }, "Share of the cuts of each mode in which each kind of damage was found.")
 }
 
 // bucket is a range of losses, with the limit in it.
@@ -198,7 +174,7 @@ var opBuckets = []bucket{
 }
 
 // loss is a picture of how much the cuts lost.
-func loss(r *crash.Result, buckets []bucket, label string, of func(crash.Cut) uint64) (template.HTML, error) {
+func loss(r *crash.Result, buckets []bucket, label string, of func(crash.Cut) uint64) template.HTML {
 	last := 1
 	shares := make([][]int, len(r.Modes))
 	for i := range r.Modes {
@@ -241,7 +217,7 @@ func bucketWords(bs []bucket, i int, label string) string {
 
 // recoveries is the picture of recovery times of the modes that have any. It is empty
 // when nothing was recovered.
-func recoveries(r *crash.Result) (template.HTML, error) {
+func recoveries(r *crash.Result) template.HTML {
 	const bins = 24
 	var rs []uint64
 	for _, m := range r.Modes {
@@ -252,7 +228,7 @@ func recoveries(r *crash.Result) (template.HTML, error) {
 		}
 	}
 	if len(rs) == 0 {
-		return "", nil
+		return ""
 	}
 	// Much of a recovery is the same for all: the scale begins where they differ.
 	least, limit := float64(slices.Min(rs))/1e6, float64(slices.Max(rs))/1e6
@@ -273,35 +249,26 @@ func recoveries(r *crash.Result) (template.HTML, error) {
 		return float64(in), "", fmt.Sprintf("%.6g–%.6g ms in %s", least+float64(row)*step, least+float64(row+1)*step, plural(in, "cut", "cuts"))
 	})
 	ss = slices.DeleteFunc(ss, func(s series) bool { return most([]series{s}, 0) == 0 })
-	b, err := newBars(ss, vg.Length(1080/float64(n)/float64(len(ss))*0.86), false, false)
-	if err != nil {
-		return "", err
-	}
-	p := newPlot()
-	p.Add(grid(p, false), b)
 	high := most(ss, 1)
-	p.X.Min, p.X.Max = -0.5, float64(n)-0.5
-	p.X.Tick.Marker = recoveryTicks(n, least, step)
-	p.X.Padding = 0
-	p.X.Label.Text = "milliseconds on the host’s disk"
-	p.Y.Min, p.Y.Max = 0, high*1.05
-	p.Y.Tick.Marker = valueTicks(high, 5, func(v float64) string { return count(int(v)) })
-	p.Y.Tick.Label = textStyle(smallSize, inkMuted, text.XRight, text.YCenter)
-	p.Y.LineStyle.Width, p.Y.Tick.Length = 0, 0
-	return render(p, wide, 260, "Number of cuts by how long recovery took."), nil
+	rows, cols := valueTicks(high, 5, func(v float64) string { return count(int(v)) }), recoveryTicks(n, least, step)
+	p := newPlot(wide, 260, -0.5, float64(n)-0.5, high*1.05, 0, frame{rows: rows, small: true, cols: cols, label: "milliseconds on the host’s disk"})
+	p.levels(rows)
+	p.standing(ss, 1080/float64(n)/float64(len(ss))*0.86)
+	p.base(cols)
+	return p.svg("Number of cuts by how long recovery took.")
 }
 
-func recoveryTicks(n int, least, step float64) plot.ConstantTicks {
-	var ts plot.ConstantTicks
+func recoveryTicks(n int, least, step float64) []tick {
+	var ts []tick
 	every := max(1, int(niceStep(float64(n), 12)))
 	for i := 0; i <= n; i += every {
-		ts = append(ts, plot.Tick{Value: float64(i) - 0.5, Label: fmt.Sprintf("%.6g", least+float64(i)*step)})
+		ts = append(ts, tick{float64(i) - 0.5, fmt.Sprintf("%.6g", least+float64(i)*step)})
 	}
 	return ts
 }
 
 // written is the picture of what the host's writes were.
-func written(r *crash.Result) (template.HTML, error) {
+func written(r *crash.Result) template.HTML {
 	var rows []string
 	var whats []string
 	for _, w := range writeNames {
@@ -310,7 +277,7 @@ func written(r *crash.Result) (template.HTML, error) {
 		}
 	}
 	if len(rows) == 0 {
-		return "", nil
+		return ""
 	}
 	ss := modeSeries(r, len(rows), func(m *crash.ModeResult, row int) (float64, string, string) {
 		n := 0
@@ -321,5 +288,5 @@ func written(r *crash.Result) (template.HTML, error) {
 		}
 		return float64(n) / 2, fmt.Sprintf("%s KB", strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/2), ".0")), fmt.Sprintf("%s of %s", plural(n, "sector", "sectors"), rows[row])
 	})
-	return rowBars(rows, ss, wide, func(v float64) string { return count(int(v)) + " KB" }, "How much the host wrote of each kind of block, in each mode.")
+	return rowBars(rows, ss, func(v float64) string { return count(int(v)) + " KB" }, "How much the host wrote of each kind of block, in each mode.")
 }

@@ -120,28 +120,12 @@ func Write(w io.Writer, r *crash.Result) error {
 		c.Example = PointCommand(r, c.Picks[0].ID)
 	}
 	if total > 0 {
-		var err error
 		kinds := kindsOf(r)
 		c.Kinds = kindRows(r, kinds)
-		for _, p := range []struct {
-			to   *template.HTML
-			draw func() (template.HTML, error)
-		}{
-			{&c.Survival, func() (template.HTML, error) { return survival(r) }},
-			{&c.Damage, func() (template.HTML, error) { return damage(r, kinds) }},
-			{&c.LossTime, func() (template.HTML, error) {
-				return loss(r, timeBuckets, "age of the oldest work lost", func(c crash.Cut) uint64 { return c.LostTime })
-			}},
-			{&c.LossOps, func() (template.HTML, error) {
-				return loss(r, opBuckets, "operations lost", func(c crash.Cut) uint64 { return uint64(max(c.LostOps, 0)) })
-			}},
-			{&c.Recovery, func() (template.HTML, error) { return recoveries(r) }},
-			{&c.Written, func() (template.HTML, error) { return written(r) }},
-		} {
-			if *p.to, err = p.draw(); err != nil {
-				return fmt.Errorf("a picture of the report: %w", err)
-			}
-		}
+		c.Survival, c.Damage = survival(r), damage(r, kinds)
+		c.LossTime = loss(r, timeBuckets, "age of the oldest work lost", func(c crash.Cut) uint64 { return c.LostTime })
+		c.LossOps = loss(r, opBuckets, "operations lost", func(c crash.Cut) uint64 { return uint64(max(c.LostOps, 0)) })
+		c.Recovery, c.Written = recoveries(r), written(r)
 	}
 	c.Recovered = c.Recovery != ""
 	if err := pageTemplate.Execute(w, c); err != nil {

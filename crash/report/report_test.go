@@ -3,9 +3,12 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"io"
+	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +258,132 @@ func TestHeights(t *testing.T) {
 	hs := heights([]crash.Outcome{crash.Harmful, crash.Harmless, crash.Clean}, map[crash.Outcome]float64{crash.Harmful: 0.001, crash.Clean: 0.999}, 1, 50)
 	if hs[0] != 2 || hs[1] != 0 || hs[2] != 48 {
 		t.Error(hs)
+	}
+}
+
+// pictureBox is a rectangle of a picture's path, and its ink.
+type pictureBox struct {
+	ink string
+	box
+}
+
+// pictureBoxes returns the rectangles of a picture, in its order.
+func pictureBoxes(t *testing.T, svg template.HTML) []pictureBox {
+	t.Helper()
+	var bs []pictureBox
+	for _, m := range regexp.MustCompile(`<path class="f ([a-z-]+)[^"]*" d="M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-([\d.]+)z"/>`).FindAllStringSubmatch(string(svg), -1) {
+		var n [5]float64
+		for i := range n {
+			v, err := strconv.ParseFloat(m[i+2], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n[i] = v
+		}
+		if n[4] != n[2] {
+			t.Errorf("not upright: %s", m[0])
+		}
+		bs = append(bs, pictureBox{m[1], box{n[0], n[1], n[0] + n[2], n[1] + n[3]}})
+	}
+	return bs
+}
+
+// texts returns where the texts of a picture are.
+func texts(t *testing.T, svg template.HTML) map[string][2]float64 {
+	t.Helper()
+	at := map[string][2]float64{}
+	for _, m := range regexp.MustCompile(`<text class="[a-z]+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>`).FindAllStringSubmatch(string(svg), -1) {
+		x, err := strconv.ParseFloat(m[1], 64)
+		y, err2 := strconv.ParseFloat(m[2], 64)
+		if err != nil || err2 != nil {
+			t.Fatal(m[0])
+		}
+		at[m[3]] = [2]float64{x, y}
+	}
+	return at
+}
+
+// Bars are as long as their values, lie beside their labels, and do not overlap.
+func TestBars(t *testing.T) {
+	near := func(what string, got, want float64) {
+		t.Helper()
+		if math.Abs(got-want) > 0.21 {
+			t.Errorf("%s is %.1f, want %.1f", what, got, want)
+		}
+	}
+	// Shares of 100%, of one model each.
+	r := &crash.Result{Models: []crash.Model{crash.Prefix}}
+	for _, m := range crash.Modes[:2] {
+		r.Modes = append(r.Modes, crash.ModeResult{Mode: m, Counts: map[crash.Model]map[crash.Outcome]int{crash.Prefix: {crash.Clean: 1, crash.Harmful: 3}}})
+	}
+	svg := survival(r)
+	bs, at := pictureBoxes(t, svg), texts(t, svg)
+	if len(bs) != 4 {
+		t.Fatalf("%d bars, want 4 of some length: %v", len(bs), bs)
+	}
+	zero, all := at["0%"][0], at["100%"][0]
+	for i, m := range r.Modes {
+		clean, harmful := bs[2*i], bs[2*i+1]
+		if clean.ink != string(crash.Clean) || harmful.ink != string(crash.Harmful) {
+			t.Errorf("the bars are %s and %s", clean.ink, harmful.ink)
+		}
+		near("the beginning", clean.x0, zero)
+		near("a quarter", clean.x1, zero+(all-zero)/4)
+		near("what follows", harmful.x0, clean.x1)
+		near("all", harmful.x1, all)
+		near("a label", at[modeName(m.Mode)+" · "+modelTerms[crash.Prefix].Name][1], (clean.y0+clean.y1)/2+0.36*labelSize)
+	}
+	if bs[0].y1 >= bs[2].y0 {
+		t.Error("one bar over another")
+	}
+
+	ss := []series{{ink: "plain", values: []float64{10, 40}, labels: []string{"ten", "forty"}}, {ink: "journal", values: []float64{0, 20}}}
+	svg = rowBars([]string{"a", "b"}, ss, func(v float64) string { return fmt.Sprintf("%gu", v) }, "words")
+	bs, at = pictureBoxes(t, svg), texts(t, svg)
+	if len(bs) != 3 {
+		t.Fatalf("%d bars, want 3: %v", len(bs), bs)
+	}
+	unit := (at["40u"][0] - at["0u"][0]) / 40
+	for i, v := range []float64{10, 40, 20} {
+		near("a lying bar", bs[i].x1-bs[i].x0, v*unit)
+		near("its beginning", bs[i].x0, at["0u"][0])
+	}
+	near("the end's label", at["forty"][0], bs[1].x1+6)
+	near("a group", at["b"][1]-0.36*labelSize, (bs[1].y0+bs[2].y1)/2)
+	if bs[1].y1 > bs[2].y0 || bs[0].y1 > bs[1].y0 {
+		t.Errorf("lying bars overlap: %v", bs)
+	}
+
+	svg = columnBars([]string{"a", "b"}, "label", ss, "words")
+	bs, at = pictureBoxes(t, svg), texts(t, svg)
+	unit = (at["0%"][1] - at["40%"][1]) / 40
+	for i, v := range []float64{10, 40, 20} {
+		near("a standing bar", bs[i].y1-bs[i].y0, v*unit)
+		near("its foot", bs[i].y1, at["0%"][1]-0.36*smallSize)
+	}
+	near("a group", at["b"][0], (bs[1].x0+bs[2].x1)/2)
+	if bs[1].x1 > bs[2].x0 || bs[0].x1 > bs[1].x0 {
+		t.Errorf("standing bars overlap: %v", bs)
+	}
+	for name, p := range at {
+		if strings.HasSuffix(name, "%") && p[0]-textWidth(name, smallSize) < 0 {
+			t.Errorf("%s stands out of the picture", name)
+		}
+	}
+}
+
+// Labels at the left fit beside the picture, in the page's typeface.
+func TestTextWidth(t *testing.T) {
+	// As Adobe's metrics of Helvetica have it: 667 + 222 + 556 + 222 + 556 + 278 + 556.
+	if w := textWidth("Plain 1", 1000); w != 667+222+556+222+556+278+556 {
+		t.Error(w)
+	}
+	rows := []string{"entry-unallocated", "WWWWWWWWWWWWWW", "ж", "i"}
+	svg := rowBars(rows, []series{{ink: "plain", values: []float64{1, 2, 3, 4}}}, func(v float64) string { return fmt.Sprint(v) }, "")
+	for _, r := range rows {
+		if at := texts(t, svg)[r]; at[0]-textWidth(r, labelSize) < 0 || at[0] >= pictureBoxes(t, svg)[0].x0 {
+			t.Errorf("%s ends at %v, the bars begin at %v", r, at[0], pictureBoxes(t, svg)[0].x0)
+		}
 	}
 }
 

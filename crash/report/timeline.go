@@ -10,11 +10,6 @@ import (
 	"sort"
 	"strings"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/text"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-
 	"v7em/crash"
 )
 
@@ -73,11 +68,11 @@ func (c *clock) at(t uint64) float64 {
 }
 
 // ticks returns labels of round times, none nearer to another than it is wide.
-func (c *clock) ticks() plot.ConstantTicks {
-	var ts plot.ConstantTicks
+func (c *clock) ticks() []tick {
+	var ts []tick
 	last := float64(c.times[len(c.times)-1])
 	if last == 0 {
-		return plot.ConstantTicks{{Value: 0, Label: "0"}}
+		return []tick{{0, "0"}}
 	}
 	// The roundest times are labelled first, others where there is room.
 	room := c.end() / 18
@@ -88,7 +83,7 @@ func (c *clock) ticks() plot.ConstantTicks {
 			x := c.at(uint64(float64(i) * step))
 			if !slices.ContainsFunc(labelled, func(l float64) bool { return math.Abs(l-x) < room }) {
 				labelled = append(labelled, x)
-				ts = append(ts, plot.Tick{Value: x, Label: fmt.Sprintf("%.4g s", float64(i)*step/1e9)})
+				ts = append(ts, tick{x, fmt.Sprintf("%.4g s", float64(i)*step/1e9)})
 			}
 		}
 	}
@@ -101,11 +96,10 @@ type lane struct {
 	label   string
 	height  float64
 	caption string // above it; it begins a group
-	plot    func(c *canvas, r vg.Rectangle, x func(float64) vg.Length)
+	plot    func(c *canvas, r box, x func(float64) float64)
 }
 
-// lanes is a plotter of lanes, one under the other. The data's y is in pixels, from 0
-// downwards.
+// lanes are lanes one under the other.
 type lanes struct {
 	rows  []lane
 	syncs []float64 // the guest's, on the axis
@@ -126,30 +120,28 @@ func (l *lanes) layout() (begin, end []float64, height float64) {
 	return begin, end, height + 4
 }
 
-// Plot implements plot.Plotter.
-func (l *lanes) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
+// draw draws the lanes in the area of p, whose y is in pixels.
+func (l *lanes) draw(p *plot) {
 	begin, end, height := l.layout()
 	for i, r := range l.rows {
-		rect := vg.Rectangle{Min: vg.Point{X: c.Min.X, Y: y(-end[i])}, Max: vg.Point{X: c.Max.X, Y: y(-begin[i])}}
-		svgOf(c).boxes(inkLane, "", []vg.Rectangle{rect})
-		r.plot(svgOf(c), rect, x)
+		rect := box{p.area.x0, p.y(begin[i]), p.area.x1, p.y(end[i])}
+		p.boxes(inkLane, "", []box{rect})
+		r.plot(&p.canvas, rect, p.x)
 		if r.caption != "" {
-			above := vg.Length(7)
+			above := 12.0
 			if i == 0 && len(l.syncs) > 0 {
-				above = 15 // over the marks of the syncs
+				above = 20 // over the marks of the syncs
 			}
-			c.FillText(textStyle(smallSize, inkMuted, text.XLeft, text.YBottom), vg.Point{X: c.Min.X, Y: rect.Max.Y + above}, r.caption)
+			p.text(inkMuted, smallSize, left, p.area.x0, rect.y0-above, r.caption)
 		}
 	}
-	line := draw.LineStyle{Color: inkSync, Width: 1.2, Dashes: []vg.Length{5, 4}}
+	top, bottom := p.y(begin[0]), p.y(height)
 	for _, s := range l.syncs {
 		if len(l.syncs) <= syncLines {
-			c.StrokeLine2(draw.LineStyle{Color: inkLane, Width: 3}, x(s), y(-height), x(s), y(-begin[0]))
-			c.StrokeLine2(line, x(s), y(-height), x(s), y(-begin[0]))
+			p.line(inkLane, 3, "", p.x(s), bottom, p.x(s), top)
+			p.line(inkSync, 1.2, "5 4", p.x(s), bottom, p.x(s), top)
 		}
-		top := y(-begin[0]) + 1
-		c.FillPolygon(inkSync, []vg.Point{{X: x(s) - 4.5, Y: top + 9}, {X: x(s) + 4.5, Y: top + 9}, {X: x(s), Y: top}})
+		p.pointer(inkSync, p.x(s), top-1, 9)
 	}
 }
 
@@ -180,21 +172,18 @@ func timeline(r *crash.Result, m *crash.ModeResult) template.HTML {
 	for _, t := range m.Synced {
 		l.syncs = append(l.syncs, c.at(t))
 	}
-	p := newPlot()
-	p.Add(l)
 	begin, end, height := l.layout()
-	p.X.Min, p.X.Max = 0, c.end()
-	p.Y.Min, p.Y.Max = -height, 0
-	p.X.Tick.Marker = c.ticks()
-	p.Y.LineStyle.Width, p.Y.Tick.Length, p.Y.Padding = 0, 0, 2
-	var ys plot.ConstantTicks
+	var rows []tick
 	for i, row := range l.rows {
-		ys = append(ys, plot.Tick{Value: -(begin[i] + end[i]) / 2, Label: row.label})
+		rows = append(rows, tick{(begin[i] + end[i]) / 2, row.label})
 	}
-	p.Y.Tick.Marker = ys
+	ticks := c.ticks()
+	p := newPlot(wide, height+34, 0, c.end(), 0, height, frame{rows: rows, cols: ticks})
+	l.draw(p)
+	p.base(ticks)
 	words := fmt.Sprintf("Timeline of the workload on the %s: %s, %s of the host, %s. The table below has the same in numbers.", strings.ToLower(modeName(m.Mode)),
 		plural(len(m.Cuts), "cut", "cuts"), plural(m.Writes, "write", "writes"), plural(len(m.Ops), "operation", "operations"))
-	return render(p, wide, vg.Length(height)+34, words)
+	return p.svg(words)
 }
 
 // group is the cuts of one model after one event, which has its place on the axis up to
@@ -227,16 +216,16 @@ func groups(m *crash.ModeResult, model crash.Model, c *clock) []group {
 // strip returns a lane's plot of the cuts of one model: in each column the outcomes are
 // stacked, the worst lowest, each with a height by its share. None that occurs is too
 // thin to be seen.
-func strip(m *crash.ModeResult, model crash.Model, clk *clock) func(*canvas, vg.Rectangle, func(float64) vg.Length) {
+func strip(m *crash.ModeResult, model crash.Model, clk *clock) func(*canvas, box, func(float64) float64) {
 	gs := groups(m, model, clk)
-	return func(c *canvas, r vg.Rectangle, x func(float64) vg.Length) {
+	return func(c *canvas, r box, x func(float64) float64) {
 		worst := slices.Clone(crash.Outcomes)
 		slices.Reverse(worst)
-		drawn := map[crash.Outcome][]vg.Rectangle{}
+		drawn := map[crash.Outcome][]box{}
 		width := clk.end() / columns
 		first := 0
 		var titles []struct {
-			r    vg.Rectangle
+			r    box
 			text string
 		}
 		for col := range columns {
@@ -267,12 +256,12 @@ func strip(m *crash.ModeResult, model crash.Model, clk *clock) func(*canvas, vg.
 			if cuts == 0 {
 				continue
 			}
-			column := vg.Rectangle{Min: vg.Point{X: x(from), Y: r.Min.Y}, Max: vg.Point{X: x(to), Y: r.Max.Y}}
-			y := column.Min.Y
-			for i, h := range heights(worst, shares, total, float64(r.Max.Y-r.Min.Y)) {
+			column := box{x(from), r.y0, x(to), r.y1}
+			y := column.y1
+			for i, h := range heights(worst, shares, total, r.y1-r.y0) {
 				if h > 0 {
-					drawn[worst[i]] = append(drawn[worst[i]], vg.Rectangle{Min: vg.Point{X: column.Min.X, Y: y}, Max: vg.Point{X: column.Max.X, Y: y + vg.Length(h)}})
-					y += vg.Length(h)
+					drawn[worst[i]] = append(drawn[worst[i]], box{column.x0, y - h, column.x1, y})
+					y -= h
 				}
 			}
 			var words []string
@@ -282,7 +271,7 @@ func strip(m *crash.ModeResult, model crash.Model, clk *clock) func(*canvas, vg.
 				}
 			}
 			titles = append(titles, struct {
-				r    vg.Rectangle
+				r    box
 				text string
 			}{column, fmt.Sprintf("%.3f s: %s. %s", float64(when)/1e9, strings.Join(words, ", "), id)})
 		}
@@ -320,11 +309,11 @@ func heights(outcomes []crash.Outcome, shares map[crash.Outcome]float64, total, 
 }
 
 // merge joins rectangles that continue each other to the right.
-func merge(rs []vg.Rectangle) []vg.Rectangle {
-	var out []vg.Rectangle
+func merge(rs []box) []box {
+	var out []box
 	for _, r := range rs {
-		if n := len(out); n > 0 && out[n-1].Min.Y == r.Min.Y && out[n-1].Max.Y == r.Max.Y && math.Abs(float64(out[n-1].Max.X-r.Min.X)) < 0.01 {
-			out[n-1].Max.X = r.Max.X
+		if n := len(out); n > 0 && out[n-1].y0 == r.y0 && out[n-1].y1 == r.y1 && math.Abs(out[n-1].x1-r.x0) < 0.01 {
+			out[n-1].x1 = r.x1
 			continue
 		}
 		out = append(out, r)
@@ -341,19 +330,19 @@ func used(r *crash.Result, what string) bool {
 
 // writes returns a lane's plot of the host's writes of a kind, the darker the more there
 // were.
-func writes(m *crash.ModeResult, what, name string) func(*canvas, vg.Rectangle, func(float64) vg.Length) {
-	return func(c *canvas, r vg.Rectangle, x func(float64) vg.Length) {
-		width := float64(r.Max.X-r.Min.X) / columns
+func writes(m *crash.ModeResult, what, name string) func(*canvas, box, func(float64) float64) {
+	return func(c *canvas, r box, x func(float64) float64) {
+		width := (r.x1 - r.x0) / columns
 		sectors := make([]int, columns)
 		most := 0
 		for _, b := range m.Blocks {
 			if b.What == what {
-				col := min(max(int(float64(x(float64(b.Event)+0.5)-r.Min.X)/width), 0), columns-1)
+				col := min(max(int((x(float64(b.Event)+0.5)-r.x0)/width), 0), columns-1)
 				sectors[col] += max(b.Count, 1)
 				most = max(most, sectors[col])
 			}
 		}
-		var levels [3][]vg.Rectangle
+		var levels [3][]box
 		for col, n := range sectors {
 			if n == 0 {
 				continue
@@ -364,8 +353,8 @@ func writes(m *crash.ModeResult, what, name string) func(*canvas, vg.Rectangle, 
 			} else if most > 1 && f < 0.75 {
 				level = 1
 			}
-			from := r.Min.X + vg.Length(float64(col)*width)
-			levels[level] = append(levels[level], vg.Rectangle{Min: vg.Point{X: from, Y: r.Min.Y}, Max: vg.Point{X: from + vg.Length(width), Y: r.Max.Y}})
+			from := r.x0 + float64(col)*width
+			levels[level] = append(levels[level], box{from, r.y0, from + width, r.y1})
 		}
 		for i, l := range levels {
 			c.boxes("w-"+class(what), [...]string{"level1", "level2", ""}[i], merge(l))
@@ -414,11 +403,11 @@ func laneNames(r *crash.Result) []laneOf {
 
 // operations returns a lane's plot of the system calls of some programs, those that are
 // close together as one.
-func operations(m *crash.ModeResult, has func(string) bool, clk *clock) func(*canvas, vg.Rectangle, func(float64) vg.Length) {
-	return func(c *canvas, r vg.Rectangle, x func(float64) vg.Length) {
-		apart := (r.Max.X - r.Min.X) / opColumns
+func operations(m *crash.ModeResult, has func(string) bool, clk *clock) func(*canvas, box, func(float64) float64) {
+	return func(c *canvas, r box, x func(float64) float64) {
+		apart := (r.x1 - r.x0) / opColumns
 		type bar struct {
-			r        vg.Rectangle
+			r        box
 			called   uint64
 			returned uint64
 			calls    []string
@@ -432,9 +421,9 @@ func operations(m *crash.ModeResult, has func(string) bool, clk *clock) func(*ca
 			from, to := x(clk.at(o.Called)), x(clk.at(o.Returned))
 			to = max(to, from+1.5)
 			call := strings.TrimSpace(shorten(o.Program, 16) + ": " + o.Call + " " + shorten(o.Path, 40))
-			if n := len(bs); n > 0 && from < bs[n-1].r.Max.X+apart/2 && from >= bs[n-1].r.Min.X {
+			if n := len(bs); n > 0 && from < bs[n-1].r.x1+apart/2 && from >= bs[n-1].r.x0 {
 				b := &bs[n-1]
-				b.r.Max.X = max(b.r.Max.X, to)
+				b.r.x1 = max(b.r.x1, to)
 				b.returned = max(b.returned, o.Returned)
 				if len(b.calls) < 3 {
 					b.calls = append(b.calls, call)
@@ -443,9 +432,9 @@ func operations(m *crash.ModeResult, has func(string) bool, clk *clock) func(*ca
 				}
 				continue
 			}
-			bs = append(bs, bar{vg.Rectangle{Min: vg.Point{X: from, Y: r.Min.Y + 1}, Max: vg.Point{X: to, Y: r.Max.Y - 1}}, o.Called, o.Returned, []string{call}, 0})
+			bs = append(bs, bar{box{from, r.y0 + 1, to, r.y1 - 1}, o.Called, o.Returned, []string{call}, 0})
 		}
-		var rs []vg.Rectangle
+		var rs []box
 		for _, b := range bs {
 			rs = append(rs, b.r)
 		}
