@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -58,6 +59,9 @@ const chunk = 256
 
 // Campaign cuts the power of recorded runs, one of each mode, and says what the cuts
 // came to. The Result depends on the runs and the options only, not on Workers.
+//
+// When the context ends the Result has the cuts that were made, which depend on more,
+// together with the error.
 func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, error) {
 	if len(o.Models) == 0 {
 		o.Models = Models
@@ -73,7 +77,7 @@ func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, err
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	res := &Result{Workload: o.Workload, Guest: o.Guest, Seed: o.Seed, Points: "all", Models: o.Models, Modes: []ModeResult{}}
+	res := &Result{Version: ResultVersion, Workload: o.Workload, Guest: o.Guest, Seed: o.Seed, Points: "all", Models: o.Models, Modes: []ModeResult{}}
 	if o.Points > 0 {
 		res.Points = strconv.Itoa(o.Points)
 	}
@@ -93,10 +97,16 @@ func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, err
 	for i, court := range courts {
 		// Each mode has its part of the guest's checks.
 		m, err := c.mode(ctx, court, points[i], (i+1)*o.GuestCheck/len(courts)-i*o.GuestCheck/len(courts))
-		if err != nil {
-			return nil, fmt.Errorf("crash campaign, %s: %w", court.Mode, err)
+		if m != nil {
+			res.Modes = append(res.Modes, *m)
 		}
-		res.Modes = append(res.Modes, *m)
+		if err != nil {
+			err = fmt.Errorf("crash campaign, %s: %w", court.Mode, err)
+			if ctx.Err() == nil {
+				res = nil
+			}
+			return res, err
+		}
 		courts[i] = nil // and what it remembers
 	}
 	return res, nil
@@ -133,7 +143,8 @@ func (c *campaign) tell(model Model, cuts []Cut) {
 	}
 }
 
-// mode makes the cuts of one run, and has the guest check some.
+// mode makes the cuts of one run, and has the guest check some. When the context ends
+// before that the result has the cuts that were made, together with the error.
 func (c *campaign) mode(ctx context.Context, court *court, points []point, guests int) (*ModeResult, error) {
 	c.progress = Progress{Mode: court.Mode, Total: len(points), AllDone: c.progress.AllDone, AllTotal: c.progress.AllTotal, Counts: map[Model]map[Outcome]int{}}
 	cuts := make([]Cut, len(points))
@@ -145,7 +156,12 @@ func (c *campaign) mode(ctx context.Context, court *court, points []point, guest
 			to++
 		}
 		if err := c.judge(ctx, court, points[from:to], cuts[from:to]); err != nil {
-			return nil, err
+			if ctx.Err() == nil {
+				return nil, err
+			}
+			made := slices.DeleteFunc(cuts, func(c Cut) bool { return c.ID == "" })
+			r, rerr := court.modeResult(made)
+			return r, cmp.Or(rerr, err)
 		}
 		from = to
 	}
@@ -155,7 +171,7 @@ func (c *campaign) mode(ctx context.Context, court *court, points []point, guest
 	}
 	if guests > 0 {
 		if err := c.guests(ctx, court, guests, r); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
 	c.tell(c.progress.Model, nil)

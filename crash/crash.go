@@ -126,9 +126,14 @@ type Value [16]byte
 // Tree has all names of a pack.
 type Tree map[string]Value
 
+// ResultVersion is the version of a Result's JSON: docs/crash-json.md. A field more is no
+// other version; one that is gone, or means something else, is.
+const ResultVersion = 1
+
 // Result is the outcome of a campaign. It is the same each time, for the same
 // Options, byte for byte: nothing in it is measured on the host.
 type Result struct {
+	Version  int          `json:"version"` // ResultVersion
 	Workload string       `json:"workload"`
 	Guest    string       `json:"guest"`
 	Seed     uint64       `json:"seed"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,7 +72,9 @@ A disk is clean, or has harmless damage, a directory half done, a broken promise
 (work is missing that a sync covers), or harmful damage, or its recovery failed:
 the worst counts.
 
-The status is 1 if a journaled disk came to harm, or lost what it had promised.`,
+The status is 1 if a journaled disk came to harm, or lost what it had promised;
+if the guest's shell does not understand the workload, or it changes nothing;
+and when ^C ends the campaign: then what was found so far is printed.`,
 		Example: `  v7em crash
   v7em crash --workload mixed --points all --html report.html
   v7em crash --workload script.sh --modes plain,journal --model prefix
@@ -246,11 +249,19 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\nIts disks are in %s; start with %s.\n", cut.ID, cut.Outcome, c.out, filepath.Join(c.out, "README.txt"))
 		return nil
 	}
+	w := cmd.OutOrStdout()
+	if c.json == "-" || c.html == "-" {
+		w = stderr
+	}
 	live := newLiveTable(stderr, c.models)
 	o.Progress = live.show
 	r, err := crash.Campaign(ctx, runs, o)
 	live.done()
 	if err != nil {
+		if r != nil {
+			_, werr := io.WriteString(w, soFar(r, live))
+			err = errors.Join(err, werr)
+		}
 		return err
 	}
 	r.Stress = c.stress
@@ -259,10 +270,6 @@ func (c *campaign) run(cmd *cobra.Command) error {
 	}
 	if err := htmlOut.write(func(w io.Writer) error { return report.Write(w, r) }); err != nil {
 		return err
-	}
-	w := cmd.OutOrStdout()
-	if c.json == "-" || c.html == "-" {
-		w = stderr
 	}
 	if _, err := io.WriteString(w, resultTable(r)+live.rate()); err != nil {
 		return err
@@ -292,11 +299,39 @@ func (c *campaign) record(ctx context.Context, packs *images.Drives, w io.Writer
 	}
 	bar.done()
 	io.WriteString(w, doubts(runs[0]))
-	return runs, nil
+	return runs, worthless(runs[0])
+}
+
+// soFar is what to print of a campaign that was interrupted.
+func soFar(r *crash.Result, live *liveTable) string {
+	cuts := 0
+	for _, m := range r.Modes {
+		cuts += len(m.Cuts)
+	}
+	if cuts == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the first %s, the last disk not with all of its own:\n%s%s", count(cuts, "cut"), resultTable(r), live.rate())
+}
+
+// syntaxError is what the guest's shells say of a script that they do not understand. V7's
+// names the script and the line before it.
+var syntaxError = regexp.MustCompile(`(?m)^.*\bsyntax error\b.*$`)
+
+// worthless returns an error if cuts of a workload would say nothing, or not what they
+// seem to.
+func worthless(run *crash.Run) error {
+	if line := syntaxError.FindString(run.Output); line != "" {
+		return fmt.Errorf("the guest's shell does not understand the workload: %q", strings.TrimSpace(line))
+	}
+	if !slices.ContainsFunc(run.Ops, func(o crash.Op) bool { return len(o.Changes) > 0 }) {
+		return errors.New("the workload changed no file: there is nothing that a cut could take")
+	}
+	return nil
 }
 
 // doubts says what a user should know of a workload before believing what cuts of it
-// come to: what it printed, which the built-in ones do not, and that it changed nothing.
+// come to: what it printed, which the built-in ones do not.
 func doubts(run *crash.Run) string {
 	said := ""
 	if out := strings.TrimSpace(strings.ReplaceAll(run.Output, "\r", "")); out != "" {
@@ -305,9 +340,6 @@ func doubts(run *crash.Run) string {
 		if len(lines) > 1 {
 			said = fmt.Sprintf("v7em: the workload printed %d lines, at last %q\n", len(lines), lines[len(lines)-1])
 		}
-	}
-	if len(run.Ops) == 0 {
-		said += "v7em: the workload changed no file: there is nothing that a cut could take\n"
 	}
 	return said
 }

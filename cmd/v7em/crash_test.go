@@ -358,12 +358,59 @@ func TestDoubts(t *testing.T) {
 	}{
 		{crash.Run{Ops: make([]crash.Op, 1)}, ""},
 		{crash.Run{Ops: make([]crash.Op, 1), Output: "\r\n"}, ""},
-		{crash.Run{Output: "nosuch: not found\r\n"}, "v7em: the workload printed \"nosuch: not found\"\n" +
-			"v7em: the workload changed no file: there is nothing that a cut could take\n"},
+		{crash.Run{Output: "nosuch: not found\r\n"}, "v7em: the workload printed \"nosuch: not found\"\n"},
 		{crash.Run{Ops: make([]crash.Op, 1), Output: "a\nb\x1b\n"}, "v7em: the workload printed 2 lines, at last \"b\\x1b\"\n"},
 	} {
 		if got := doubts(&c.run); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.run, got, c.want)
 		}
+	}
+}
+
+// TestWorthless: a campaign that says nothing fails, whichever way the workload is wrong.
+func TestWorthless(t *testing.T) {
+	dir := t.TempDir()
+	for what, tt := range map[string]struct{ script, want string }{
+		"syntax at once": {"for do done\n", "does not understand the workload"},
+		"syntax later":   {"mkdir /crash/a\nif true\n", "does not understand the workload"},
+		"no change":      {"cat /etc/motd >/dev/null; no-such-command\n", "the workload changed no file"},
+		"nothing":        {"", "the workload changed no file"},
+	} {
+		script := filepath.Join(dir, "script.sh")
+		if err := os.WriteFile(script, []byte(tt.script), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		guests := []string{guestMini}
+		machine := filepath.Join(dir, "m")
+		if os.Getenv("V7EM_DIST") != "" && !testing.Short() && what != "nothing" {
+			guests, machine = append(guests, guestV7), newMachineDir(t)
+		}
+		for _, guest := range guests {
+			stdout, stderr, status := v7em("", "crash", "--dir", machine, "--guest", guest, "--workload", script, "--points", "5", "--modes", "plain", "--model", "prefix")
+			if status != 1 || stdout != "" || !strings.Contains(stderr, tt.want) {
+				t.Errorf("%s on %s: status %d, %q, %q", what, guest, status, stdout, stderr)
+			}
+		}
+	}
+}
+
+// TestReadmePoint: the cut that the README has as its example is worth looking at.
+func TestReadmePoint(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a recording of V7 is left out with -short")
+	}
+	b, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(b))
+	at := slices.Index(words, "--point")
+	if at < 0 {
+		t.Fatal("the README has no example of --point")
+	}
+	id := strings.TrimRight(words[at+1], "`.")
+	stdout, stderr, status := v7em("", "crash", "--dir", newMachineDir(t), "--workload", "mkdir", "--point", id, "--out", filepath.Join(t.TempDir(), "cut"))
+	if status != 0 || !strings.HasPrefix(stdout, id+": harmful\n") {
+		t.Errorf("%s: %q, %s", id, stdout, stderr)
 	}
 }
