@@ -203,7 +203,7 @@ func (j *judge) trace(w io.Writer, p point, f *finding, reports []*fs.Report) er
 	for i, r := range f.packs {
 		drive := j.Packs[i].Drive
 		if r.err != nil {
-			line("%s cannot be recovered: %v", drive, r.err)
+			line("%s cannot be recovered: %s", drive, escape.Line(r.err.Error()))
 		}
 		for k, q := range reports[i].Problems {
 			if k == 40 {
@@ -483,7 +483,7 @@ func (b *BlockWrite) text(s sights, at int, inodes []int) string {
 	}
 	named := func(ino int) string {
 		if name := s.name(at, ino); name != "" {
-			return fmt.Sprintf("%d %s", ino, name)
+			return fmt.Sprintf("%d %s", ino, escape.Name(name))
 		}
 		return fmt.Sprint(ino)
 	}

@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,5 +69,11 @@ func TestCopyMounted(t *testing.T) {
 	}
 	if b, err := tree.mounts[0].fs.ReadFile("/deep"); err != nil || string(b) != "/deep" {
 		t.Errorf("over what is mounted: %q, %v", b, err)
+	}
+
+	// An error says where.
+	_, err := tree.Lookup("/usr/a/b/none")
+	if err == nil || err.Error() != "on /usr/a/b: look up /none: file does not exist" || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an error below a mount point: %v", err)
 	}
 }

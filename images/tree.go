@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"v7em/escape"
 	"v7em/unix/fs"
 )
 
@@ -56,6 +57,18 @@ func (t *Tree) at(name string) (*fs.FS, string) {
 	panic("a tree without a root")
 }
 
+// on adds to an error of the file system that name is on, which has paths within it,
+// where that is mounted.
+func (t *Tree) on(name string, err error) error {
+	f, _ := t.at(name)
+	for _, m := range t.mounts {
+		if err != nil && m.fs == f && m.dir != "/" {
+			return fmt.Errorf("on %s: %w", escape.Name(m.dir), err)
+		}
+	}
+	return err
+}
+
 // Sync writes the superblocks that have changed.
 func (t *Tree) Sync() error {
 	for _, m := range t.mounts {
@@ -76,26 +89,29 @@ func (t *Tree) SetClock(now time.Time) {
 // Lookup returns what a path names.
 func (t *Tree) Lookup(name string) (fs.Stat, error) {
 	f, rel := t.at(name)
-	return f.Lookup(rel)
+	st, err := f.Lookup(rel)
+	return st, t.on(name, err)
 }
 
 // Open opens a regular file or directory for reading.
 func (t *Tree) Open(name string) (*fs.File, error) {
 	f, rel := t.at(name)
-	return f.Open(rel)
+	r, err := f.Open(rel)
+	return r, t.on(name, err)
 }
 
 // ReadFile returns a regular file's contents.
 func (t *Tree) ReadFile(name string) ([]byte, error) {
 	f, rel := t.at(name)
-	return f.ReadFile(rel)
+	data, err := f.ReadFile(rel)
+	return data, t.on(name, err)
 }
 
 // Put makes name a regular file with what r has to its end.
 func (t *Tree) Put(name string, r io.Reader, a fs.Attr) error {
 	f, rel := t.at(name)
 	_, err := f.Put(rel, r, a)
-	return err
+	return t.on(name, err)
 }
 
 // PutWhole is Put that leaves a file that is there as it is until r has been read to its
@@ -103,7 +119,7 @@ func (t *Tree) Put(name string, r io.Reader, a fs.Attr) error {
 func (t *Tree) PutWhole(name string, r io.Reader, a fs.Attr) error {
 	f, rel := t.at(name)
 	_, err := f.PutWhole(rel, r, a)
-	return err
+	return t.on(name, err)
 }
 
 // MkdirAll makes a directory and those missing above it. It says whether the directory
@@ -111,7 +127,7 @@ func (t *Tree) PutWhole(name string, r io.Reader, a fs.Attr) error {
 func (t *Tree) MkdirAll(name string, a fs.Attr) (fresh bool, err error) {
 	f, rel := t.at(name)
 	_, err = f.Lookup(rel)
-	return errors.Is(err, os.ErrNotExist), f.MkdirAll(rel, a)
+	return errors.Is(err, os.ErrNotExist), t.on(name, f.MkdirAll(rel, a))
 }
 
 // Chtimes sets the times of last access and modification.
@@ -135,7 +151,7 @@ func (t *Tree) WalkAll(name string, fn func(name string, f *fs.FS, st fs.Stat, e
 			}
 			return fs.SkipDir
 		}
-		return fn(full, f, st, err)
+		return fn(full, f, st, t.on(full, err))
 	})
 }
 
