@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -366,8 +367,7 @@ func (c *Copier) outFile(ctx context.Context, r *fs.File, to string) error {
 	err := hostfile.Replace(to, hostfile.Options{}, func(f *hostfile.File) error {
 		f.SetMode(mode)
 		f.SetTime(fs.UnixTime(st.MTime))
-		_, err := io.Copy(f, contextReader{ctx, r})
-		return err
+		return pour(f, contextReader{ctx, r})
 	})
 	if err != nil {
 		return err
@@ -377,4 +377,30 @@ func (c *Copier) outFile(ctx context.Context, r *fs.File, to string) error {
 		return c.note(to)
 	}
 	return nil
+}
+
+// pour writes what r has to a file of the host, with holes where that is zeros: a file of
+// V7's may be a gigabyte of them, on a disk of two megabytes.
+func pour(f *hostfile.File, r io.Reader) error {
+	to := f.OS()
+	if st, err := to.Stat(); err != nil || !st.Mode().IsRegular() || to == os.Stdout || to == os.Stderr {
+		_, err := io.Copy(f, r)
+		return err
+	}
+	buf, zeros := make([]byte, 64<<10), make([]byte, 64<<10)
+	for at := int64(0); ; {
+		n, err := io.ReadFull(r, buf)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return err
+		}
+		if !bytes.Equal(buf[:n], zeros[:n]) {
+			if _, err := to.WriteAt(buf[:n], at); err != nil {
+				return err
+			}
+		}
+		at += int64(n)
+		if err != nil {
+			return to.Truncate(at)
+		}
+	}
 }

@@ -1,12 +1,14 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"v7em/unix/fs"
@@ -75,5 +77,38 @@ func TestCopyMounted(t *testing.T) {
 	_, err := tree.Lookup("/usr/a/b/none")
 	if err == nil || err.Error() != "on /usr/a/b: look up /none: file does not exist" || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("an error below a mount point: %v", err)
+	}
+}
+
+// A file of holes takes no room on the host.
+func TestCopyHoles(t *testing.T) {
+	f, err := fs.Mkfs(fs.NewMem(200), fs.MkfsOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, 3_000_000)
+	copy(want[1_000_000:], "middle")
+	if err := f.WriteFile("/f", nil, fs.Attr{Perm: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt("/f", []byte("middle"), 1_000_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate("/f", int64(len(want))); err != nil {
+		t.Fatal(err)
+	}
+	host := filepath.Join(t.TempDir(), "f")
+	if err := copyOut(NewTree(f), "/f", host); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(host); err != nil || !bytes.Equal(b, want) {
+		t.Errorf("it has %d bytes, %v", len(b), err)
+	}
+	st, err := os.Stat(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok && sys.Blocks*512 > 1_000_000 {
+		t.Errorf("it takes %d KB", sys.Blocks/2)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"v7em/escape"
@@ -59,14 +60,21 @@ func (f *FS) ReadDir(path string) ([]Dirent, error) {
 	return list, nil
 }
 
+// maxEntries bounds the entries that are read of a directory: four times as many as
+// there can be inodes.
+const maxEntries = 1 << 18
+
 func (f *FS) readDir(ino int, n *Inode) ([]Dirent, error) {
 	var list []Dirent
 	err := f.scanDir(ino, n, func(_ int, slot []byte) bool {
 		if e := word(slot); e != 0 {
 			list = append(list, Dirent{int(e), direntName(slot)})
 		}
-		return false
+		return len(list) > maxEntries
 	})
+	if err == nil && len(list) > maxEntries {
+		err = fmt.Errorf("inode %d: more than %d entries: %w", ino, maxEntries, ErrDamaged)
+	}
 	return list, err
 }
 
@@ -312,25 +320,35 @@ func (f *FS) MkdirAll(path string, a Attr) error {
 	if err != nil {
 		return fail("mkdir", path, err)
 	}
-	at := ""
-	for _, name := range parts {
-		at += "/" + name
-		if name == "." || name == ".." {
-			continue
-		}
-		p, err := f.locate(at)
+	ino := RootIno
+	n, err := f.Inode(ino)
+	for i, name := range parts {
 		if err == nil {
-			if p.child == 0 {
-				err = f.mkdir(p, a)
-			} else if !p.c.IsDir() {
-				err = ErrNotDir
-			}
+			ino, n, err = f.enterDir(ino, n, name, a)
 		}
 		if err != nil {
-			return fail("mkdir", at, err)
+			return fail("mkdir", "/"+strings.Join(parts[:i+1], "/"), err)
 		}
 	}
-	return nil
+	return err
+}
+
+// enterDir returns the directory name in directory dir, which is made if it is missing.
+func (f *FS) enterDir(dir int, n Inode, name string, a Attr) (int, Inode, error) {
+	ino, _, err := f.find(dir, &n, name)
+	if isNotExist(err) && name != "." && name != ".." {
+		p := &place{dir: dir, n: n, name: name}
+		if err = f.mkdir(p, a); err == nil {
+			ino, _, err = f.find(dir, &p.n, name)
+		}
+	}
+	if err != nil {
+		return 0, n, err
+	}
+	if n, err = f.used(ino); err == nil && !n.IsDir() {
+		err = ErrNotDir
+	}
+	return ino, n, err
 }
 
 // Mknod makes a device node; mode is ModeChar or ModeBlock, and the numbers

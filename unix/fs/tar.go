@@ -276,8 +276,12 @@ func (t *TarReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// maxTarName bounds names, in bytes.
-const maxTarName = 4096
+// maxTarName and maxTarDepth bound names, in bytes and components. Directories can be
+// followed to maxDepth.
+const (
+	maxTarName  = 4096
+	maxTarDepth = maxDepth / 2
+)
 
 // cleanTarName returns a member's name without needless slashes and dots, and says
 // whether it was absolute. A name that leads out of the tree is an error. The top of the
@@ -298,6 +302,9 @@ func cleanTarName(name string) (clean string, absolute bool, err error) {
 		default:
 			parts = append(parts, p)
 		}
+	}
+	if len(parts) > maxTarDepth {
+		return "", false, fmt.Errorf("a name of %d components", len(parts))
 	}
 	if len(parts) == 0 {
 		return ".", name[0] == '/', nil

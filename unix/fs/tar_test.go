@@ -176,6 +176,7 @@ func TestTarBad(t *testing.T) {
 		{"pax without an end", member{name: "a", flag: 'x', data: "11 path=x\t"}, "damaged extended header"},
 		{"pax number", member{name: "a", flag: 'x', data: "13 uid=many\n"}, "damaged extended header"},
 		{"long header", member{name: "a", flag: 'L', data: strings.Repeat("x", 2<<20)}, "extended header of 2097152 bytes"},
+		{"deep name", member{name: "a", flag: 'L', data: strings.Repeat("x/", 600)}, "a name of 600 components"},
 		{"long name", member{name: "a", flag: 'L', data: strings.Repeat("x", 5000)}, "a name of 5000 bytes"},
 	} {
 		hs, data, err := readTar(oldTar(1024, good, c.m, good, good))
