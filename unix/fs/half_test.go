@@ -373,6 +373,69 @@ func TestHalvesCrossed(t *testing.T) {
 	}
 }
 
+// FuzzHalves sees that completing panics or hangs on no image, and leaves those alone that
+// have no halves.
+func FuzzHalves(f *testing.F) {
+	base := sample(f)
+	f.Add([]byte{})
+	f.Add([]byte{1, 4, 0xff, 0x81, 4, 0xff})
+	f.Fuzz(func(t *testing.T, patch []byte) { completeAny(t, patched(t, base, patch)) })
+}
+
+// TestHalvesOnAnything does so with random bytes in directories and their inodes.
+func TestHalvesOnAnything(t *testing.T) {
+	base := sample(t)
+	f, err := Open(MemOf(base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places []int // offsets of 64 bytes
+	for _, dir := range []string{"/", "/a", "/a/b"} {
+		st, err := f.Lookup(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, off := InodeBlock(st.Ino)
+		places = append(places, b*BlockSize+off, int(st.Addr[0])*BlockSize)
+	}
+	rng := rand.New(rand.NewPCG(3, 8))
+	some := 0
+	for range 1000 {
+		dev := MemOf(slices.Clone(base))
+		for range 1 + rng.IntN(5) {
+			dev.Bytes()[places[rng.IntN(len(places))]+rng.IntN(64)] = byte(rng.Uint32() & rng.Uint32() & 31)
+		}
+		some += completeAny(t, dev)
+	}
+	if some < 100 {
+		t.Errorf("only %d halves", some)
+	}
+}
+
+func completeAny(t *testing.T, dev *Mem) (completed int) {
+	f, err := Open(dev)
+	if err != nil {
+		return 0
+	}
+	clean := Check(dev).Clean()
+	before := slices.Clone(dev.Bytes())
+	halves, err := f.Halves()
+	if clean && (err != nil || halves != nil) {
+		t.Fatalf("a clean file system has the halves %v, %v", halves, err)
+	}
+	done, err := f.CompleteHalves(func(Half) bool { return false })
+	if len(done) > len(halves) {
+		t.Fatalf("%d completed, of %d", len(done), len(halves))
+	}
+	if halves == nil && !slices.Equal(before, dev.Bytes()) {
+		t.Fatal("there was nothing to complete, and something was changed")
+	}
+	if err == nil && len(done) != len(halves) {
+		t.Fatalf("%d completed, of %d", len(done), len(halves))
+	}
+	return len(done)
+}
+
 // TestHalvesModel has several programs at work at once, each making, moving and
 // removing directories by single system calls, and others that make and remove files
 // in them. At every point, completed, the file system is clean and has all the files.

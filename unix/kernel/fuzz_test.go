@@ -88,6 +88,9 @@ func FuzzView(f *testing.F) {
 		}
 		brackets := &Brackets{Programs: []string{"mkdir"}, PIDs: []int{9}}
 		k.InBracket(&g, brackets)
+		k.Inside(&g, brackets)
+		k.Runs(&g, k.Helpers(&g, brackets))
+		k.Release(&g, func(uint32, uint16, uint16) bool { return true })
 		k.Caller(&g)
 		k.OnDisk(&g, 3)
 		k.Alive(&g, 1)
