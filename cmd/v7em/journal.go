@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"v7em/block"
 	"v7em/escape"
 	"v7em/journaldev"
 )
@@ -35,14 +36,30 @@ first.`,
 
 // readLog reads the journal of an image; nil if it has none, or one without a byte.
 func readLog(image string) (*journaldev.Log, error) {
-	if _, err := os.Stat(image); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no such image", image)
+	if err := checkImage(image); err != nil {
+		return nil, err
 	}
 	l, err := journaldev.ReadLog(image)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, journaldev.ErrEmpty) {
 		return nil, nil
 	}
 	return l, err
+}
+
+// checkImage refuses what is no image and has no journal.
+func checkImage(image string) error {
+	st, err := os.Stat(image)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: no such image", image)
+	case err != nil || journaled(image):
+		return err
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("%s is no disk image: it is no regular file", image)
+	case st.Size() == 0 || st.Size()%block.Size != 0:
+		return fmt.Errorf("%s is no disk image, and has no journal: it has %d bytes, no blocks of %d", image, st.Size(), block.Size)
+	}
+	return nil
 }
 
 // journalStatus is what `journal status` prints.
@@ -232,6 +249,9 @@ The status is 1 when the journal is damaged, so that transactions are lost.`,
 		Example: `  v7em journal recover rk0.rk05`,
 		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkImage(args[0]); err != nil {
+				return err
+			}
 			r, err := journaldev.Recover(args[0], force)
 			if err != nil {
 				return err
@@ -264,6 +284,9 @@ there yet is lost, and off says how much that is and how old.`,
 		Example: `  v7em journal off rk0.rk05`,
 		Args:    argCount(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkImage(args[0]); err != nil {
+				return err
+			}
 			if force {
 				held, err := journaldev.DropJournal(args[0])
 				if err != nil {

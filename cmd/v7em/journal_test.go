@@ -258,3 +258,18 @@ func TestEmptyJournalIsNone(t *testing.T) {
 		t.Errorf("off: %v\n%s", err, out)
 	}
 }
+
+// TestJournalOfNoImage: what is no image is told, by every command.
+func TestJournalOfNoImage(t *testing.T) {
+	text := write(t, "README.md", []byte("# no image\n"))
+	for _, name := range []string{text, write(t, "empty", nil), t.TempDir()} {
+		for _, command := range []string{"status", "dump"} {
+			if out, err := journalTool(command, name); err == nil || !strings.Contains(err.Error(), "is no disk image") {
+				t.Errorf("%s %s: %q, %v", command, name, out, err)
+			}
+		}
+	}
+	if out, err := journalTool("recover", text); err == nil {
+		t.Errorf("recover: %q", out)
+	}
+}
