@@ -47,6 +47,8 @@ type Copier struct {
 
 	made map[hostID]bool // what this Out has made or been in
 	dirs []hostDir       // those to finish
+
+	names hostfile.Names // that are not durable yet
 }
 
 type hostDir struct {
@@ -224,7 +226,7 @@ func (c *Copier) Out(ctx context.Context, guest, host string) error {
 		if err != nil {
 			return err
 		}
-		return c.outFile(ctx, f, host)
+		return errors.Join(c.outFile(ctx, f, host), c.names.Sync())
 	}
 	if !c.Recursive {
 		return fmt.Errorf("%s: %w: give -r to copy it with all that is in it", escape.Name(guest), fs.ErrIsDir)
@@ -299,7 +301,7 @@ var errSameName = errors.New("the host takes the name for that of another file t
 
 // mkdir makes a directory on the host, if it is not there.
 func (c *Copier) mkdir(to string, st *fs.Stat) error {
-	err := os.Mkdir(to, 0o700)
+	err := c.names.Mkdir(to, 0o700)
 	fresh := err == nil
 	if errors.Is(err, os.ErrExist) {
 		if is, serr := os.Stat(to); serr == nil && is.IsDir() {
@@ -331,9 +333,10 @@ func (c *Copier) note(to string) error {
 	return nil
 }
 
-// finish gives the host's directories their permissions and times, those below first.
+// finish makes the host's names durable and gives its directories their permissions and
+// times, those below first.
 func (c *Copier) finish() error {
-	var errs []error
+	errs := []error{c.names.Sync()} // while all can be read
 	for i := len(c.dirs) - 1; i >= 0; i-- {
 		d := c.dirs[i]
 		if err := os.Chmod(d.path, d.mode); err != nil {
@@ -364,7 +367,7 @@ func (c *Copier) outFile(ctx context.Context, r *fs.File, to string) error {
 		}
 	}
 	mode := fs.HostPerm(st.Mode)
-	err := hostfile.Replace(to, hostfile.Options{}, func(f *hostfile.File) error {
+	err := hostfile.Replace(to, hostfile.Options{Names: &c.names}, func(f *hostfile.File) error {
 		f.SetMode(mode)
 		f.SetTime(fs.UnixTime(st.MTime))
 		return pour(f, contextReader{ctx, r})

@@ -271,3 +271,65 @@ func TestFailedSyncIsFinal(t *testing.T) {
 	}
 	p.Close()
 }
+
+// unsyncedCount is a file that knows how many of its writes no sync has covered.
+type unsyncedCount struct {
+	File
+	writes *int
+}
+
+func (u unsyncedCount) WriteAt(p []byte, off int64) (int, error) {
+	*u.writes++
+	return u.File.WriteAt(p, off)
+}
+
+func (u unsyncedCount) Sync() error {
+	err := u.File.Sync()
+	if err == nil {
+		*u.writes = 0
+	}
+	return err
+}
+
+// TestCloseIsDurable: what is in a pack or in a volume when it is closed is durable, also
+// what goes by the journal. It was not before, or the test would say nothing.
+func TestCloseIsDurable(t *testing.T) {
+	for _, journaled := range []bool{false, true} {
+		writes := map[string]*int{"image": new(int), "journal": new(int)}
+		o := Options{Wrap: func(name string, f File) File { return unsyncedCount{f, writes[name]} }}
+		var d interface {
+			WriteBlock(n int, p []byte) error
+			Close() error
+		}
+		path := rk05(t)
+		if journaled {
+			v := openVol(t, path, VolumeOptions{Options: o})
+			write(t, v, 100, 1)
+			if err := commit(t, v).Wait(); err != nil {
+				t.Fatal(err)
+			}
+			d = v
+		} else {
+			p, err := Open(path, RK05, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d = p
+		}
+		const swap = 4850
+		if err := d.WriteBlock(swap, fill(7)); err != nil {
+			t.Fatal(err)
+		}
+		if !journaled && *writes["image"] == 0 {
+			t.Error("a plain pack syncs each write")
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, n := range writes {
+			if *n > 0 {
+				t.Errorf("journaled %v: closed with %d writes of the %s that are not durable", journaled, *n, name)
+			}
+		}
+	}
+}

@@ -3,8 +3,10 @@ package hostfile
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -25,6 +27,36 @@ func syncAny(f *os.File) error {
 		return nil
 	}
 	return err
+}
+
+// Names are those of many files, made durable together: each directory is synced once.
+// Until then a power cut leaves each file whole, or what had its name before.
+type Names struct{ dirs map[string]bool }
+
+func (n *Names) add(dir string) {
+	if n.dirs == nil {
+		n.dirs = map[string]bool{}
+	}
+	n.dirs[dir] = true
+}
+
+// Mkdir is os.Mkdir of a directory whose name is one of them.
+func (n *Names) Mkdir(dir string, perm fs.FileMode) error {
+	err := os.Mkdir(dir, perm)
+	if err == nil {
+		n.add(filepath.Dir(filepath.Clean(dir)))
+	}
+	return err
+}
+
+// Sync makes them durable.
+func (n *Names) Sync() error {
+	var errs []error
+	for _, dir := range slices.Sorted(maps.Keys(n.dirs)) {
+		errs = append(errs, SyncDir(dir))
+	}
+	n.dirs = nil
+	return errors.Join(errs...)
 }
 
 // Rename is os.Rename, durable when it returns without an error. What is renamed must
@@ -48,14 +80,6 @@ func Remove(name string) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(name))
-}
-
-// Mkdir is os.Mkdir, durable when it returns without an error.
-func Mkdir(dir string, perm fs.FileMode) error {
-	if err := os.Mkdir(dir, perm); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(filepath.Clean(dir)))
 }
 
 // MkdirAll is os.MkdirAll, durable when it returns without an error.

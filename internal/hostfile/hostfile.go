@@ -51,6 +51,9 @@ type Options struct {
 	// Alone says that the caller keeps all others from making this file, by a lock. Then
 	// what a killed process has left of it is taken away.
 	Alone bool
+
+	// Names, if not nil, has the name made durable later, with others: see there.
+	Names *Names
 }
 
 // File is a file that is being made. It is to be ended by Commit or Abandon. One
@@ -172,8 +175,9 @@ func (f *File) SetMode(m fs.FileMode) { f.mode = &m }
 func (f *File) SetTime(t time.Time) { f.mtime = &t }
 
 // Commit makes what was written durable and gives the file its name. When it returns
-// without an error both survive a power cut. On any other error but that of the
-// directory's sync, which says so, the name has what it had before.
+// without an error both survive a power cut (with Options.Names, only what was written
+// does). On any other error but that of the directory's sync, which says so, the name
+// has what it had before.
 func (f *File) Commit() error {
 	if f.ended {
 		return f.told("commit", fs.ErrClosed)
@@ -209,6 +213,10 @@ func (f *File) Commit() error {
 		}
 		defer whole.Close()
 		return f.overwrite(whole)
+	}
+	if f.o.Names != nil {
+		f.o.Names.add(filepath.Dir(f.name))
+		return nil
 	}
 	if err := SyncDir(filepath.Dir(f.name)); err != nil {
 		return fmt.Errorf("%s: written, but its name may not survive a power cut: %w", f.path, err)
