@@ -31,6 +31,9 @@ var (
 	actHue = [numActs]tcell.Color{ActRead: tcell.ColorGreen, ActWritten: tcell.ColorOlive, ActJournaled: tcell.ColorPurple, ActHome: tcell.ColorTeal}
 )
 
+// actLetters stand for what happens where there are no colours.
+var actLetters = [numActs]rune{ActRead: 'r', ActWritten: 'w', ActJournaled: 'j', ActHome: 'h'}
+
 var actNames = [numActs]string{ActRead: "read", ActWritten: "written", ActJournaled: "journaled", ActHome: "home"}
 
 // look of a kind of block. weight is how much one counts among others that share a
@@ -51,6 +54,9 @@ var kindLook = [numKinds]struct {
 	KindIndirect: {"indirect", '*', bold, 24},
 	KindSuper:    {"super", 'S', bold, 1000},
 }
+
+// legendRows is how high a picture has to be for all of the legend. F1 shows more.
+const legendRows = 20
 
 // Fallbacks for terminals without Unicode.
 var fallbacks = map[rune]string{
@@ -96,7 +102,10 @@ func (c *canvas) flush(s tcell.Screen) {
 }
 
 // painter draws on a canvas.
-type painter struct{ s *canvas }
+type painter struct {
+	s    *canvas
+	mono bool // there are no colours
+}
 
 // text writes at x, y, in at most w columns, and returns how many it took.
 func (p painter) text(x, y, w int, style tcell.Style, text string) int {
@@ -126,7 +135,7 @@ func (p painter) heading(r rect, title, right string, style tcell.Style) {
 		p.s.set(r.x+x, r.y, tcell.RuneHLine, dim)
 	}
 	p.text(r.x+1, r.y, r.w-2, style, " "+title+" ")
-	if right != "" && len(title)+runes(right)+8 <= r.w {
+	if right != "" && runes(title)+runes(right)+8 <= r.w {
 		p.text(r.x+r.w-runes(right)-3, r.y, r.w, plain, " "+right+" ")
 	}
 }
@@ -158,14 +167,14 @@ func (p painter) picture(r rect, above bool, m *Model) {
 		maps, foot := left.top(left.h - legend)
 		p.drives(maps, m.Drives)
 		p.legend(foot, kindLegends(foot.w))
-		lights, rest := right.top(3)
+		lights, rest := right.top(lightRows)
 		p.processor(lights, m.Processor, false)
 		p.journals(rest, m.Drives)
 		return
 	}
 	lights, r := r.top(4)
 	p.processor(lights, m.Processor, true)
-	entries := legends(r.w)
+	entries := p.legends(r.w, r.h >= legendRows)
 	legend := len(entries)
 	journals := journalRows(r.h-legend, m.Drives)
 	r, foot := r.top(r.h - journals)
@@ -280,8 +289,9 @@ func (p painter) drives(r rect, drives []Drive) {
 			case d.ReadOnly:
 				name += " read-only"
 			}
-			p.heading(title, name, fmt.Sprintf("%3.0f rd/s %3.0f wr/s", d.Reads, d.Writes), style)
-			p.blocks(rect{mine.x + 1, mine.y, mine.w - 2, mine.h}, d.Blocks)
+			area := rect{mine.x + 1, mine.y, mine.w - 2, mine.h}
+			p.heading(title, name, fmt.Sprintf("%s %3.0f rd/s %3.0f wr/s", scale(area, d.Blocks), d.Reads, d.Writes), style)
+			p.blocks(area, d.Blocks)
 		}
 		return
 	}
@@ -291,7 +301,8 @@ func (p painter) drives(r rect, drives []Drive) {
 		for _, d := range drives {
 			reads, writes = reads+d.Reads, writes+d.Writes
 		}
-		p.heading(title, "packs", fmt.Sprintf("%3.0f rd/s %3.0f wr/s", reads, writes), bold)
+		area := rect{0, 0, r.w - 6, r.h / len(drives)}
+		p.heading(title, "packs", fmt.Sprintf("%s %3.0f rd/s %3.0f wr/s", scale(area, drives[0].Blocks), reads, writes), bold)
 	}
 	shown := min(len(drives), r.h)
 	if hidden := len(drives) - shown; hidden > 0 {
@@ -309,7 +320,7 @@ func (p painter) drives(r rect, drives []Drive) {
 		}
 		var mine rect
 		mine, r = r.top(rows)
-		p.text(mine.x+1, mine.y, 3, d.lamp(), d.Name)
+		p.text(mine.x+1, mine.y, 3, p.lamp(d), d.Name)
 		p.blocks(rect{mine.x + 5, mine.y, mine.w - 6, mine.h}, d.Blocks)
 	}
 }
@@ -322,7 +333,7 @@ func plural(s string, n int) string {
 }
 
 // lamp is the style of a drive's name, which is lit when the guest reads or writes.
-func (d Drive) lamp() tcell.Style {
+func (p painter) lamp(d Drive) tcell.Style {
 	b := Block{Age: 255}
 	for _, o := range d.Blocks {
 		if (o.Act == ActRead || o.Act == ActWritten) && (o.Age < b.Age || o.Age == b.Age && o.Act > b.Act) {
@@ -333,7 +344,7 @@ func (d Drive) lamp() tcell.Style {
 	case d.Failed:
 		return alarm
 	case b.Act != ActNone && b.Age <= hotAge:
-		return hot(b.Act)
+		return p.hot(b.Act)
 	case d.ReadOnly:
 		return dim
 	}
@@ -349,9 +360,18 @@ func (p painter) blocks(r rect, blocks []Block) {
 	places := min(r.w*r.h, len(blocks))
 	for i := range places {
 		b := join(blocks[i*len(blocks)/places : (i+1)*len(blocks)/places])
-		shape, style := b.look()
+		shape, style := p.look(b)
 		p.s.set(r.x+i%r.w, r.y+i/r.w, shape, style)
 	}
+}
+
+// scale says how many blocks a place on a map of that size stands for.
+func scale(r rect, blocks []Block) string {
+	places := r.w * r.h
+	if places <= 0 || len(blocks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("1:%d", (len(blocks)+places-1)/places)
 }
 
 // join makes one of blocks that share a place: the kind that counts most, the
@@ -382,19 +402,28 @@ func join(blocks []Block) Block {
 }
 
 // look returns how a block is drawn.
-func (b Block) look() (rune, tcell.Style) {
+func (p painter) look(b Block) (rune, tcell.Style) {
 	k := kindLook[b.Kind]
 	switch {
 	case b.Act == ActNone || b.Age > warmAge:
 		return k.shape, k.style
+	case p.mono && b.Age > hotAge:
+		return actLetters[b.Act], plain
+	case p.mono:
+		return actLetters[b.Act], p.hot(b.Act)
 	case b.Age > hotAge:
 		return k.shape, plain.Foreground(actHue[b.Act])
 	}
-	return k.shape, hot(b.Act)
+	return k.shape, p.hot(b.Act)
 }
 
 // hot is the style of what is happening.
-func hot(a Act) tcell.Style { return plain.Foreground(tcell.ColorBlack).Background(actHue[a]) }
+func (p painter) hot(a Act) tcell.Style {
+	if p.mono {
+		return bar
+	}
+	return plain.Foreground(tcell.ColorBlack).Background(actHue[a])
+}
 
 // legend explains shapes and colours.
 func (p painter) legend(r rect, rows [][]legendEntry) {
@@ -416,15 +445,23 @@ type legendEntry struct {
 	name  string
 }
 
-// legends arranges all entries in rows of that width.
-func legends(w int) [][]legendEntry {
+// legends arranges all entries in rows of that width; those for transactions only if
+// states says so.
+func (p painter) legends(w int, states bool) [][]legendEntry {
 	rows := kindLegends(w)
-	last := &rows[len(rows)-1]
-	if used := legendWidth(append(slices.Clone(*last), actLegend()...)); used <= w {
-		*last = append(*last, actLegend()...)
-		return rows
+	all := [][]legendEntry{p.actLegend()}
+	if states {
+		all = append(all, stateLegend())
 	}
-	return append(rows, actLegend())
+	for _, more := range all {
+		last := &rows[len(rows)-1]
+		if used := legendWidth(append(slices.Clone(*last), more...)); used <= w {
+			*last = append(*last, more...)
+		} else {
+			rows = append(rows, more)
+		}
+	}
+	return rows
 }
 
 // legendWidth is how wide entries are.
@@ -437,11 +474,60 @@ func legendWidth(row []legendEntry) int {
 }
 
 // actLegend are the entries for what happens to blocks.
-func actLegend() (row []legendEntry) {
+func (p painter) actLegend() (row []legendEntry) {
 	for a := ActRead; a < numActs; a++ {
-		row = append(row, legendEntry{' ', hot(a), actNames[a]})
+		shape := ' '
+		if p.mono {
+			shape = actLetters[a]
+		}
+		row = append(row, legendEntry{shape, p.hot(a), actNames[a]})
 	}
 	return row
+}
+
+// stateLegend are the entries for transactions in their states, and for the ring.
+func stateLegend() []legendEntry {
+	return []legendEntry{{'●', plain, "now"}, {'○', plain, "just"}, {tcell.RuneBlock, plain, "used"}, {'>', bold, "head"}}
+}
+
+// help explains all that is shown.
+func (p painter) help(r rect) {
+	in := p.box(r, "what is what: any key goes on")
+	y := 0
+	row := func(style tcell.Style, text string) {
+		if y < in.h {
+			p.text(in.x+1, in.y+y, in.w-2, style, text)
+		}
+		y++
+	}
+	row(bold, "The packs. Each place is one block or several, as the line above says:")
+	for _, l := range kindLegends(in.w) {
+		p.legend(rect{in.x, in.y + y, in.w, min(1, in.h-y)}, [][]legendEntry{l})
+		y++
+	}
+	row(plain, "What happened to them last; it fades. journaled: in the journal, not home yet.")
+	p.legend(rect{in.x, in.y + y, in.w, min(1, in.h-y)}, [][]legendEntry{p.actLegend()})
+	y++
+	row(bold, "The transactions, by their states:")
+	for s := journaldev.StateFree; s <= journaldev.StateEStart; s++ {
+		row(plain, fmt.Sprintf("  %-8s%s", s, stateMeaning[s]))
+	}
+	row(plain, "  ● one in that state now   ○ one was, a moment ago   · none")
+	row(bold, "A journal: [──████>───]")
+	row(plain, "  █ used   ─ free   > where the next record goes; then how much of it is used,")
+	row(plain, "  commits in a second, and how long the newest took")
+	row(bold, "The processor: its mode, priority and condition codes; PC, PSW and the display")
+	row(plain, "  register; millions of instructions in a second, and the last seconds of that")
+	row(bold, "Keys: PgUp and PgDn scroll the console, or a dialog. F4 hides the picture.")
+}
+
+var stateMeaning = [...]string{
+	journaldev.StateFree:   "not in use (how many)",
+	journaldev.StateCreate: "collects what is to be written",
+	journaldev.StateStart:  "is being written to the journal",
+	journaldev.StateTrans:  "is committed: it survives a power cut; its blocks go home",
+	journaldev.StateEnd:    "all its blocks are home",
+	journaldev.StateEStart: "that they are home is being marked in the journal",
 }
 
 // kindLegends arranges the entries for the kinds of blocks.
@@ -641,7 +727,7 @@ func (p painter) title(r rect, c Processor, note string) {
 
 // keyHelp is what the keys do, the most useful ones first.
 var keyHelp = []struct{ key, what string }{
-	{"^E", "menu"}, {"F8", "cut the power"}, {"F6", "sync & power off"}, {"F9", "boot again"}, {"F4", "picture"}, {"PgUp/Dn", "scroll"},
+	{"^E", "menu"}, {"F8", "cut the power"}, {"F6", "sync & power off"}, {"F9", "boot again"}, {"F1", "legend"}, {"F4", "picture"}, {"PgUp/Dn", "scroll"},
 }
 
 // keys draws the bottom row.
@@ -656,6 +742,9 @@ func (p painter) keys(r rect) {
 		x += p.text(x, r.y, r.w, bar, " "+k.what+" ")
 	}
 }
+
+// inner is what a box around r leaves.
+func (r rect) inner() rect { return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2} }
 
 // box draws a frame, with a title, around what it returns.
 func (p painter) box(r rect, title string) rect {
@@ -673,38 +762,51 @@ func (p painter) box(r rect, title string) rect {
 	p.s.set(r.x, r.y+r.h-1, tcell.RuneLLCorner, bold)
 	p.s.set(r.x+r.w-1, r.y+r.h-1, tcell.RuneLRCorner, bold)
 	p.text(r.x+2, r.y, r.w-4, bold, " "+title+" ")
-	return rect{r.x + 1, r.y + 1, r.w - 2, r.h - 2}
+	return r.inner()
 }
 
-// recovery draws how far a recovery is, over the console.
+// recovery draws how far a recovery is.
 func (p painter) recovery(r rect, v *Recovery) {
-	r = center(r, 56, 8)
-	if r.w < 20 || r.h < 6 {
-		p.text(r.x, r.y, r.w, bold, fmt.Sprintf("recovery: block %d of %d", v.Done, v.Total))
+	if r.h < 4 || r.w < 20 {
+		p.text(r.x, r.y, r.w, bold, fmt.Sprintf("recovery: block %d of %d: any key", v.Done, v.Total))
 		return
 	}
-	in := p.box(r, "recovery of "+v.Drive)
-	line := func(y int, style tcell.Style, text string) {
-		if y < in.h {
-			p.text(in.x+1, in.y+y, in.w-2, style, text)
-		}
-	}
-	line(0, plain, v.Text)
 	what := "was there already"
 	if v.Written {
 		what = "brought home"
 	}
-	line(2, bold, fmt.Sprintf("transaction %d  block %d  %s: %s", v.Transaction, v.Block, kindLook[v.Kind].name, what))
-	w := in.w - 2
-	for i := range w {
-		c, style := tcell.RuneHLine, dim
-		if i < v.Done*w/max(v.Total, 1) {
-			c, style = tcell.RuneBlock, plain.Foreground(actHue[ActHome])
-		}
-		p.s.set(in.x+1+i, in.y+3, c, style)
+	in := p.box(r, "recovery of "+v.Drive)
+	type row struct {
+		style tcell.Style
+		text  string
 	}
-	line(4, plain, fmt.Sprintf("%d of %d blocks of the journal", v.Done, v.Total))
-	line(5, dim, "any key goes on")
+	rows := []row{
+		{plain, v.Text},
+		{bold, fmt.Sprintf("transaction %d  block %d", v.Transaction, v.Block)},
+		{plain, fmt.Sprintf("%s: %s", kindLook[v.Kind].name, what)},
+		{}, // the bar
+		{plain, fmt.Sprintf("%d of %d blocks of the journal", v.Done, v.Total)},
+		{bold, "any key goes on"},
+	}
+	for _, least := range []int{0, 1, 1, 1} { // what can be left out
+		if len(rows) > in.h {
+			rows = slices.Delete(rows, least, least+1)
+		}
+	}
+	for y, row := range rows {
+		if row.text != "" {
+			p.text(in.x+1, in.y+y, in.w-2, row.style, row.text)
+			continue
+		}
+		w := in.w - 2
+		for i := range w {
+			c, style := tcell.RuneHLine, dim
+			if i < v.Done*w/max(v.Total, 1) {
+				c, style = tcell.RuneBlock, plain.Foreground(actHue[ActHome])
+			}
+			p.s.set(in.x+1+i, in.y+y, c, style)
+		}
+	}
 }
 
 // center returns a part of r of at most that size, in its middle.

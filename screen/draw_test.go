@@ -123,17 +123,17 @@ func cut(s tcell.SimulationScreen, x, y, w, h int) []string {
 
 const listing = "-rwxr-xr-x 1 root    50990 Jan 10 15:19 unix"
 
-// TestBeside looks for everything that belongs on a terminal of 100 columns and 30
+// TestBeside looks for everything that belongs on a terminal of 121 columns and 30
 // rows, and that the console has its part for itself.
 func TestBeside(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := still(s, testModel(2, 4872))
 	for i := range 40 {
 		fmt.Fprintf(x.Console, "%s%d\r\n", listing, i)
 	}
 	fmt.Fprint(x.Console, "# ")
 	x.draw()
-	got := cut(s, 0, 1, 59, 28)
+	got := cut(s, 0, 1, 80, 28)
 	for i, row := range got[:27] {
 		if want := fmt.Sprint(listing, i+13); row != want {
 			t.Errorf("row %d of the console: %q, want %q", i, row, want)
@@ -145,7 +145,7 @@ func TestBeside(t *testing.T) {
 	if cx, cy, ok := s.GetCursor(); cx != 2 || cy != 28 || !ok {
 		t.Errorf("cursor at %d,%d, %v", cx, cy, ok)
 	}
-	for _, row := range cut(s, 59, 1, 1, 28) {
+	for _, row := range cut(s, 80, 1, 1, 28) {
 		if row != string(tcell.RuneVLine) {
 			t.Errorf("between console and picture: %q", row)
 		}
@@ -153,7 +153,7 @@ func TestBeside(t *testing.T) {
 	for _, want := range []string{
 		" v7em  PDP-11/70, 2048 KB", "running  up 1m23s", "○kernel ○super ●user", "pri 0", "T N Z V C", "PC 001234  PSW 170005  DISPLAY 123456",
 		"12.3 MIPS", "─ rk0 ─", "─ rk1 ─", "123 rd/s  45 wr/s", "S super", "≡ inodes", "/ dir", "▒ data", "* indirect", "+ chain", "· free", "~ swap",
-		"read", "written", "journaled", "home", "─ transactions ─", "9.8 commits/s", "FREE CREATE START TRANS END ESTART", " 25%   4.9/s 2.3ms",
+		"read", "written", "journaled", "home", "● now", "○ just", "█ used", "> head", "1:", "F1 legend", "─ transactions ─", "9.8 commits/s", "FREE CREATE START TRANS END ESTART", " 25%   4.9/s 2.3ms",
 		"^E menu", "F8 cut the power", "F6 sync & power off", "F9 boot again", "F4 picture", "PgUp/Dn scroll",
 	} {
 		find(t, s, want)
@@ -207,15 +207,18 @@ func TestSizes(t *testing.T) {
 		without      []string
 	}{
 		{200, 60, 8, []string{"─ rk7 ─", "12.3 MIPS", "PgUp/Dn scroll", "ESTART", "●43 ", "●42 ", "●41 "}, []string{"taller", "needs"}},
-		{100, 30, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
-		{100, 24, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
-		{100, 24, 16, []string{" rk0 S≡", "2 more drives: make the window taller"}, []string{"rk14", "needs"}},
-		{100, 18, 8, []string{" rk0 S≡", " rk7 S≡", "transactions: no room"}, []string{"needs", "taller"}},
-		{100, 18, 1, []string{"─ rk0 ─", "ESTART", "] 25%"}, []string{"needs"}},
+		{132, 43, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
+		{121, 24, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%"}, []string{"needs", "taller"}},
+		{121, 24, 16, []string{" rk0 S≡", "more drives: make the window taller"}, []string{"rk14", "needs"}},
+		{121, 18, 8, []string{" rk0 S≡", " rk7 S≡", "transactions: no room"}, []string{"needs", "taller"}},
+		{121, 18, 1, []string{"rk0 ", "ESTART", "] 25%"}, []string{"needs"}},
+		{100, 30, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%", "● now"}, []string{"needs", "taller"}},
+		{120, 30, 8, []string{" rk0 S≡", " rk7 S≡", "ESTART", "] 25%", "● now"}, []string{"needs", "taller"}},
 		{91, 22, 3, []string{" rk0 S≡", "ESTART"}, []string{"needs"}},
-		{75, 60, 3, []string{"hello", "the picture needs 76x22", "^E menu"}, []string{"rk0"}},
-		{100, 17, 3, []string{"hello", "the picture needs 76x22"}, []string{"rk0"}},
-		{30, 6, 3, []string{"hello", "the picture needs 76x22", "^E menu"}, []string{"rk0"}},
+		{80, 24, 8, []string{" rk0 S≡", "ESTART", "F1 legend"}, []string{"needs"}},
+		{79, 60, 3, []string{"hello", "the picture needs 80x22", "^E menu"}, []string{"rk0"}},
+		{100, 17, 3, []string{"hello", "the picture needs 80x22"}, []string{"rk0"}},
+		{30, 6, 3, []string{"hello", "the picture needs 80x22", "^E menu"}, []string{"rk0"}},
 		{5, 3, 3, []string{"hello"}, nil},
 		{100, 30, 0, []string{"no packs"}, nil},
 	} {
@@ -254,10 +257,10 @@ func TestSizes(t *testing.T) {
 
 // TestConsoleKeepsToItself prints anything at all: the picture stays as it was.
 func TestConsoleKeepsToItself(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := still(s, testModel(3, 4872))
 	x.draw()
-	before := cut(s, 59, 0, 41, 30)
+	before := cut(s, 80, 0, 41, 30)
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 50 {
 		b := make([]byte, 5000)
@@ -269,7 +272,7 @@ func TestConsoleKeepsToItself(t *testing.T) {
 		}
 		x.Console.Write(b)
 		x.draw()
-		if after := cut(s, 59, 0, 41, 30); !slices.Equal(before, after) {
+		if after := cut(s, 80, 0, 41, 30); !slices.Equal(before, after) {
 			t.Fatalf("the picture is\n%s", strings.Join(after, "\n"))
 		}
 	}
@@ -407,8 +410,8 @@ func TestResize(t *testing.T) {
 		x.s.PostEvent(tcell.NewEventResize(s.Size()))
 	}
 	writers.Wait()
-	s.SetSize(100, 30)
-	x.s.PostEvent(tcell.NewEventResize(100, 30))
+	s.SetSize(121, 30)
+	x.s.PostEvent(tcell.NewEventResize(121, 30))
 	fmt.Fprint(x.Console, "end")
 	eventually(t, func() bool {
 		return strings.HasPrefix(screenRow(x, 28), "end ") && strings.HasPrefix(screenRow(x, 27), "line 1999 ")
@@ -447,18 +450,38 @@ func TestDialogAndNotes(t *testing.T) {
 	x.wake = make(chan struct{}, 1)
 	fmt.Fprint(x.Console, strings.Repeat("console\r\n", 100))
 	d := x.OpenDialog("menu")
-	fmt.Fprint(d, strings.Repeat("x", 66)+"\r\nv7em> ")
+	fmt.Fprint(d, strings.Repeat("x", 80)+"\r\nv7em> ")
 	x.draw()
 	find(t, s, " menu ")
-	find(t, s, "│"+strings.Repeat("x", 66)+"│") // wider than the console
+	find(t, s, "│"+strings.Repeat("x", 80)+"│")
 	cx, cy := find(t, s, "v7em> ")
 	if gx, gy, ok := s.GetCursor(); !ok || gx != cx+6 || gy != cy {
 		t.Errorf("cursor at %d,%d", gx, gy)
 	}
-	x.CloseDialog()
-	x.Console.Scroll(-5, 59, 28)
+	// The status of eight packs has room; what has none can be scrolled to.
+	d.Clear()
+	for i := range 20 {
+		fmt.Fprintf(d, "line %d\r\n", i)
+	}
+	fmt.Fprint(d, "v7em> ")
 	x.draw()
-	find(t, s, "─ rk0 ─")
+	find(t, s, "line 0 ")
+	find(t, s, "line 19 ")
+	if all := strings.Join(rows(s), "\n"); strings.Contains(all, "xxx") {
+		t.Error("it was not cleared")
+	}
+	for i := range 20 {
+		fmt.Fprintf(d, "more %d\r\n", i)
+	}
+	x.draw()
+	find(t, s, "PgUp and PgDn show the rest")
+	x.key(tcell.NewEventKey(tcell.KeyPgUp, 0, 0), nil)
+	x.draw()
+	find(t, s, "line 0 ")
+	x.CloseDialog()
+	x.Console.Scroll(-5, 100, 13)
+	x.draw()
+	find(t, s, " rk0 ")
 	if all := strings.Join(rows(s), "\n"); strings.Contains(all, "v7em>") || strings.Contains(all, "xxx") {
 		t.Error("the dialog is still there")
 	}
@@ -466,20 +489,103 @@ func TestDialogAndNotes(t *testing.T) {
 	if _, _, ok := s.GetCursor(); ok {
 		t.Error("the cursor shows where it is not")
 	}
+	x.Console.Follow()
+	x.model.Note = "no commit since 12:00:00: mkdir does not end"
+	x.draw()
+	find(t, s, "no commit since 12:00:00: mkdir does not end")
 }
 
+// TestHelp explains everything, at the usual sizes, until a key is pressed.
+func TestHelp(t *testing.T) {
+	for _, size := range [][2]int{{80, 24}, {100, 30}, {132, 43}} {
+		s := simulation(t, size[0], size[1])
+		x := still(s, testModel(8, 4872))
+		x.key(tcell.NewEventKey(tcell.KeyF1, 0, 0), nil)
+		x.draw()
+		for _, want := range []string{"S super", "~ swap", "journaled", "CREATE  collects", "ESTART  that they are home", "○ one was", "> where the next", "condition codes", "F4 hides"} {
+			find(t, s, want)
+		}
+		x.key(tcell.NewEventKey(tcell.KeyRune, 'q', 0), nil)
+		x.draw()
+		if all := strings.Join(rows(s), "\n"); strings.Contains(all, "collects") {
+			t.Error("the legend is still there")
+		}
+	}
+}
+
+// TestRecoveryBox: a recovery is shown beside the console, of which all stays in sight.
 func TestRecoveryBox(t *testing.T) {
-	s := simulation(t, 100, 30)
+	for _, c := range []struct {
+		w, h  int
+		alone bool
+	}{{132, 43, false}, {121, 30, false}, {100, 30, false}, {80, 24, false}, {100, 30, true}, {60, 15, false}} {
+		s := simulation(t, c.w, c.h)
+		m := testModel(8, 4872)
+		m.Recovery = &Recovery{Drive: "rk0", Transaction: 41, Block: 1234, Kind: KindInodes, Written: true, Done: 17, Total: 34, Text: "recovered transactions 41 to 42"}
+		x := still(s, m)
+		x.alone = c.alone
+		for i := range 60 {
+			fmt.Fprintf(x.Console, "\r\nmessage %d", i)
+		}
+		x.draw()
+		for _, want := range []string{"recovery of rk0", "transaction 41  block 1234", "17 of 34 blocks of the journal", "any key goes on", "message 59"} {
+			find(t, s, want)
+		}
+		// The console's rows are there without a gap.
+		_, y := find(t, s, "message 59")
+		for i := 1; i < 6; i++ {
+			if row := rows(s)[y-i]; !strings.HasPrefix(row, fmt.Sprintf("message %d ", 59-i)) {
+				t.Errorf("%dx%d: %q is above message %d", c.w, c.h, row, 60-i)
+			}
+		}
+		if os.Getenv("SHOW") != "" {
+			t.Logf("%dx%d:\n%s", c.w, c.h, strings.Join(rows(s), "\n"))
+		}
+	}
+	s := simulation(t, 132, 43)
 	m := testModel(1, 4872)
-	m.Recovery = &Recovery{Drive: "rk0", Transaction: 41, Block: 1234, Kind: KindInodes, Written: true, Done: 17, Total: 34, Text: "recovered transactions 41 to 42 (34 blocks)"}
+	m.Recovery = &Recovery{Drive: "rk0", Transaction: 41, Block: 1234, Kind: KindInodes, Written: true, Done: 17, Total: 34, Text: "recovered transactions 41 to 42"}
 	still(s, m).draw()
-	for _, want := range []string{" recovery of rk0 ", "recovered transactions 41 to 42 (34 blocks)", "transaction 41  block 1234  inodes: brought home", "17 of 34 blocks of the journal", "any key goes on"} {
+	find(t, s, "recovered transactions 41 to 42")
+	find(t, s, "inodes: brought home")
+	x, y := find(t, s, "transaction 41")
+	bar := strings.Trim(cut(s, x, y+2, 47, 1)[0], " ")
+	if full, empty := strings.Count(bar, "█"), strings.Count(bar, "─"); full != (full+empty)/2 {
+		t.Errorf("half done is %q", bar)
+	}
+}
+
+// TestNoColour: without colours the four kinds of activity differ by character.
+func TestNoColour(t *testing.T) {
+	m := testModel(1, 0)
+	for a := ActRead; a < numActs; a++ {
+		for _, age := range []uint8{0, hotAge + 1} {
+			m.Drives[0].Blocks = append(m.Drives[0].Blocks, Block{KindData, a, age})
+		}
+	}
+	m.Drives[0].Blocks = append(m.Drives[0].Blocks, Block{KindData, ActNone, 255}, Block{KindData, ActRead, warmAge + 1})
+	s := simulation(t, 132, 43)
+	x := still(s, m)
+	x.mono = true
+	x.draw()
+	_, y := find(t, s, "─ rk0 ─")
+	if got := cut(s, 82, y+1, 10, 1)[0]; got != "rrwwjjhh▒▒" {
+		t.Errorf("the blocks are %q", got)
+	}
+	for _, want := range []string{"r read", "w written", "j journaled", "h home"} {
 		find(t, s, want)
 	}
-	x, y := find(t, s, "transaction 41")
-	bar := cut(s, x, y+1, 52, 1)[0]
-	if strings.Count(bar, "█") != 26 || strings.Count(bar, "─") != 26 {
-		t.Errorf("half done is %q", bar)
+	c, _, _ := s.GetContents()
+	for _, cell := range c {
+		if _, bg, _ := cell.Style.Decompose(); bg != tcell.ColorDefault {
+			t.Fatalf("%q is drawn on %v", cell.Runes, bg)
+		}
+	}
+	t.Setenv("NO_COLOR", "1")
+	y2 := Open(simulation(t, 80, 24), nil)
+	defer y2.Close()
+	if !y2.mono {
+		t.Error("NO_COLOR is not heeded")
 	}
 }
 

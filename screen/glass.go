@@ -357,6 +357,16 @@ func (g *Glass) Follow() {
 	g.top = nil
 }
 
+// Clear begins with an empty terminal again.
+func (g *Glass) Clear() {
+	g.mu.Lock()
+	g.lines, g.col, g.gone, g.top, g.part = make([]line, 1), 0, 0, nil, nil
+	g.mu.Unlock()
+	if g.Changed != nil {
+		g.Changed()
+	}
+}
+
 // Bells returns how often the bell has rung.
 func (g *Glass) Bells() int {
 	g.mu.Lock()

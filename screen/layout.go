@@ -23,11 +23,14 @@ const (
 	// pictureColumns is the least width of the picture.
 	pictureColumns = 40
 	// A picture beside the console wants at least so much of the terminal, ...
-	besideColumns, besideRows = 92, 18
+	besideColumns, besideRows = guestColumns + 1 + pictureColumns, 18
 	// ... and one above it this.
-	aboveColumns, aboveRows = 76, 22
+	aboveColumns, aboveRows = guestColumns, 22
 	// consoleRows is what a picture above leaves to the console.
 	consoleRows = 12
+	// lightRows is how many rows the processor takes above, and recoveryRows how many a
+	// recovery likes.
+	lightRows, recoveryRows = 3, 8
 )
 
 // plan is how the terminal is divided.
@@ -52,7 +55,7 @@ func divide(w, h int, alone bool) plan {
 	switch {
 	case alone:
 	case w >= besideColumns && h >= besideRows:
-		p.console, all = all.left(min(guestColumns, w-1-pictureColumns))
+		p.console, all = all.left(guestColumns)
 		p.rule, p.picture = all.left(1)
 	case w >= aboveColumns && h >= aboveRows:
 		p.above = true
@@ -62,4 +65,21 @@ func divide(w, h int, alone bool) plan {
 		p.cramped = true
 	}
 	return p
+}
+
+// recovery returns the plan with a part for a recovery, which covers nothing that the
+// console shows.
+func (p plan) recovery() (plan, rect) {
+	var r rect
+	switch {
+	case p.picture.empty():
+		p.console, r = p.console.top(p.console.h - min(recoveryRows, p.console.h/2))
+	case p.above: // where the transactions are
+		r = p.picture
+		r.x, r.w = r.x+r.w-pictureColumns, pictureColumns
+		_, r = r.top(lightRows)
+	default:
+		p.picture, r = p.picture.top(p.picture.h - recoveryRows)
+	}
+	return p, r
 }

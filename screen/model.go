@@ -117,6 +117,7 @@ type Model struct {
 	Processor Processor
 	Drives    []Drive
 	Recovery  *Recovery // nil when there is none to show
+	Note      string    // what the user must know, in a few words; empty for nothing
 }
 
 // kindOf translates.

@@ -10,11 +10,9 @@ import (
 const (
 	// stepTime is how long a block of a recovery is shown, if there are few.
 	stepTime = 60 * time.Millisecond
-	// replayTime is the longest time that a recovery is shown, and endTime how long
-	// its end.
+	// replayTime is the longest time that a recovery moves.
 	replayTime = 4 * time.Second
 	quickTime  = time.Second // likewise, when all blocks were home already
-	endTime    = 1500 * time.Millisecond
 )
 
 // step is a block that recovery took from the journal.
@@ -72,9 +70,6 @@ func (r *replay) overlay(drives []Drive, now time.Time) *Recovery {
 	done := len(r.steps)
 	if each > 0 {
 		done = min(done, int(passed/each))
-	}
-	if passed >= each*time.Duration(len(r.steps))+endTime {
-		r.end()
 	}
 	byName := map[string]*Drive{}
 	for i := range drives {

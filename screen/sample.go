@@ -47,6 +47,7 @@ type Sampler struct {
 	sources []*source
 	cpu     look
 	replay  *replay
+	note    func() string
 	power   Power // PowerOff, Halted or Recovering; otherwise as the machine is
 
 	tick   uint32
@@ -152,6 +153,14 @@ func (s *Sampler) SetSources(sources []Source) {
 	}
 }
 
+// SetNote sets what tells, in a few words, of anything that the user must know. Any
+// goroutine may call it; empty is nothing.
+func (s *Sampler) SetNote(note func() string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.note = note
+}
+
 // SetPower says that the machine does not run, and why: PowerOff, Halted or
 // Recovering. Running lets the machine itself tell.
 func (s *Sampler) SetPower(p Power) {
@@ -209,7 +218,7 @@ func (s *Sampler) look(m *machine.Machine) {
 // Sample returns what is to be shown now. The model is good until the next call.
 func (s *Sampler) Sample(now time.Time) *Model {
 	s.mu.Lock()
-	cpu, sources, replay := s.cpu, s.sources, s.replay
+	cpu, sources, replay, note := s.cpu, s.sources, s.replay, s.note
 	if s.power != Running {
 		cpu.power = s.power
 	}
@@ -226,6 +235,9 @@ func (s *Sampler) Sample(now time.Time) *Model {
 		}
 	}
 	m.Processor.History = s.marks
+	if note != nil {
+		m.Note = note()
+	}
 	for _, o := range sources {
 		m.Drives = append(m.Drives, s.drive(o, now))
 	}

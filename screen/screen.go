@@ -1,6 +1,9 @@
 package screen
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -15,8 +18,8 @@ const (
 	drawPeriod   = 25 * time.Millisecond
 	// typeAhead is how many keys may wait for a reader.
 	typeAhead = 4096
-	// dialogColumns is how wide a dialog is, if it can be.
-	dialogColumns = 68
+	// A dialog is as large as this, if it can be.
+	dialogColumns, dialogRows = 82, 32
 )
 
 // Command is what a function key asks for.
@@ -53,6 +56,8 @@ type Screen struct {
 	// Of the goroutine that draws.
 	away   bool // the terminal is somebody else's meanwhile
 	alone  bool // without the picture
+	help   bool // the legend is shown
+	mono   bool // there are no colours
 	model  *Model
 	rung   int
 	canvas canvas
@@ -66,6 +71,7 @@ func Open(s tcell.Screen, commands map[Command]string) *Screen {
 		wake: make(chan struct{}, 1), orders: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	x.Console.Changed = x.changed
+	x.mono = s.Colors() == 0 || os.Getenv("NO_COLOR") != ""
 	for r, subst := range fallbacks {
 		s.RegisterRuneFallback(r, subst)
 	}
@@ -144,6 +150,15 @@ func (x *Screen) OpenDialog(title string) *Glass {
 	return g
 }
 
+// dialogArea is where dialogs are.
+func dialogArea(w, h int) rect {
+	bars := 0
+	if h >= 4 {
+		bars = 1
+	}
+	return center(rect{0, bars, w, h - 2*bars}, dialogColumns, dialogRows)
+}
+
 // CloseDialog takes the dialog away.
 func (x *Screen) CloseDialog() {
 	x.mu.Lock()
@@ -152,9 +167,9 @@ func (x *Screen) CloseDialog() {
 	x.changed()
 }
 
-// Replay shows how recovery has brought blocks home, and returns when that was seen
-// or a key skips it. Without any blocks it returns at once.
-func (x *Screen) Replay(of []Recovered) {
+// Replay shows how recovery has brought blocks home, until a key is pressed or ctx
+// ends. Without any blocks it returns at once.
+func (x *Screen) Replay(ctx context.Context, of []Recovered) {
 	r := newReplay(of)
 	if len(r.steps) == 0 {
 		return
@@ -166,6 +181,7 @@ func (x *Screen) Replay(of []Recovered) {
 	s.mu.Unlock()
 	select {
 	case <-r.over:
+	case <-ctx.Done():
 	case <-x.done:
 	}
 	s.mu.Lock()
@@ -275,12 +291,25 @@ func (x *Screen) key(e *tcell.EventKey, typed chan<- []byte) {
 	}
 	w, h := x.s.Size()
 	p := divide(w, h, x.alone)
+	if x.help {
+		x.help = false
+		return
+	}
+	x.mu.Lock()
+	glass, in := x.Console, p.console
+	if x.dialog != nil {
+		glass, in = x.dialog, dialogArea(w, h).inner()
+	}
+	x.mu.Unlock()
 	switch e.Key() {
 	case tcell.KeyPgUp:
-		x.Console.Scroll(-max(p.console.h-1, 1), p.console.w, p.console.h)
+		glass.Scroll(-max(in.h-1, 1), in.w, in.h)
 		return
 	case tcell.KeyPgDn:
-		x.Console.Scroll(max(p.console.h-1, 1), p.console.w, p.console.h)
+		glass.Scroll(max(in.h-1, 1), in.w, in.h)
+		return
+	case tcell.KeyF1:
+		x.help = true
 		return
 	case tcell.KeyF4:
 		x.alone = !x.alone
@@ -291,7 +320,7 @@ func (x *Screen) key(e *tcell.EventKey, typed chan<- []byte) {
 		b = []byte(x.commands[c])
 	}
 	if len(b) > 0 {
-		x.Console.Follow()
+		glass.Follow()
 		typed <- b
 	}
 }
@@ -343,8 +372,12 @@ func (x *Screen) draw() {
 		return
 	}
 	p := divide(w, h, x.alone)
+	var recovery rect
+	if x.model.Recovery != nil {
+		p, recovery = p.recovery()
+	}
 	x.canvas.resize(w, h)
-	d := painter{&x.canvas}
+	d := painter{&x.canvas, x.mono}
 	x.mu.Lock()
 	dialog, title := x.dialog, x.title
 	x.mu.Unlock()
@@ -363,28 +396,37 @@ func (x *Screen) draw() {
 			}
 		}
 		if p.above {
-			d.legend(rect{p.rule.x + 1, p.rule.y, p.rule.w - 1, 1}, [][]legendEntry{actLegend()})
+			d.legend(rect{p.rule.x + 1, p.rule.y, p.rule.w - 1, 1}, [][]legendEntry{append(d.actLegend(), stateLegend()...)})
 		}
 	}
 	note := ""
 	switch {
 	case v.Behind > 0:
 		note = "scrolled back: PgDn or any key goes on"
+	case x.model.Note != "":
+		note = x.model.Note
 	case p.cramped:
-		note = "the picture needs 76x22"
+		note = fmt.Sprintf("the picture needs %dx%d", aboveColumns, aboveRows)
 	}
 	if !p.title.empty() {
 		d.title(p.title, x.model.Processor, note)
 		d.keys(p.keys)
 	}
-	if dialog != nil {
-		area := p.console
-		area.w = min(w, max(area.w, dialogColumns))
-		in := d.box(center(area, dialogColumns, 18), title)
-		cx, cy, ok = d.console(in, dialog.View(in.w, in.h))
-	}
 	if x.model.Recovery != nil {
-		d.recovery(p.console, x.model.Recovery)
+		d.recovery(recovery, x.model.Recovery)
+	}
+	if dialog != nil {
+		area := dialogArea(w, h)
+		in := area.inner()
+		v := dialog.View(in.w, in.h)
+		if v.Above || v.Behind > 0 {
+			title += ": PgUp and PgDn show the rest"
+		}
+		d.box(area, title)
+		cx, cy, ok = d.console(in, v)
+	}
+	if x.help {
+		d.help(dialogArea(w, h))
 		ok = false
 	}
 	if ok {

@@ -12,7 +12,7 @@ import (
 )
 
 func TestKeys(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := Open(s, nil)
 	defer x.Close()
 	type press struct {
@@ -46,7 +46,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := Open(s, map[Command]string{PowerOffKey: "\x05s", CutKey: "\x05p", BootKey: "\x05b"})
 	x.Console.Write([]byte(strings.Repeat("x\r\n", 100)))
 	s.InjectKey(tcell.KeyF6, 0, 0)
@@ -58,20 +58,20 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	s.InjectKey(tcell.KeyPgUp, 0, 0)
-	eventually(t, func() bool { return x.Console.View(59, 28).Behind == 27 })
+	eventually(t, func() bool { return x.Console.View(80, 28).Behind == 27 })
 	s.InjectKey(tcell.KeyPgDn, 0, 0)
-	eventually(t, func() bool { return x.Console.View(59, 28).Behind == 0 })
+	eventually(t, func() bool { return x.Console.View(80, 28).Behind == 0 })
 	s.InjectKey(tcell.KeyPgUp, 0, 0)
 	s.InjectKey(tcell.KeyRune, 'a', 0)
-	if k := <-x.Keys(); string(k) != "a" || x.Console.View(59, 28).Behind != 0 {
+	if k := <-x.Keys(); string(k) != "a" || x.Console.View(80, 28).Behind != 0 {
 		t.Errorf("a key sends %q and does not bring the end back", k)
 	}
 	// Without the picture the console has all columns.
 	s.InjectKey(tcell.KeyF4, 0, 0)
-	x.Console.Write([]byte(strings.Repeat("y", 90)))
-	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 90)) })
+	x.Console.Write([]byte(strings.Repeat("y", 110)))
+	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 110)) })
 	s.InjectKey(tcell.KeyF4, 0, 0)
-	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 31)+" ") })
+	eventually(t, func() bool { return strings.HasPrefix(screenRow(x, 28), strings.Repeat("y", 30)+" ") })
 	for range 2 { // the second time does nothing
 		if !x.Close() {
 			t.Error("it does not close")
@@ -84,7 +84,7 @@ func TestCommands(t *testing.T) {
 
 // TestTypeAhead types while nobody reads: the screen lives on, and nothing is lost.
 func TestTypeAhead(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := Open(s, nil)
 	defer x.Close()
 	const n = 1000
@@ -105,12 +105,12 @@ func TestTypeAhead(t *testing.T) {
 
 // TestTerminalGone: the keys end when the terminal cannot be read any more.
 func TestTerminalGone(t *testing.T) {
-	s := simulation(t, 100, 30)
+	s := simulation(t, 121, 30)
 	x := Open(s, nil)
 	s.PostEvent(tcell.NewEventError(errors.New("gone")))
 	if k, ok := <-x.Keys(); ok {
 		t.Errorf("%q was typed", k)
 	}
-	x.Replay([]Recovered{{"rk0", "", []journaldev.Replay{{Blocks: []int{1}, Written: []bool{true}}}}}) // does not wait
+	x.Replay(t.Context(), []Recovered{{"rk0", "", []journaldev.Replay{{Blocks: []int{1}, Written: []bool{true}}}}}) // does not wait
 	x.Close()
 }

@@ -39,9 +39,9 @@ sync had covered, as a real one does. A plain pack (--journal off) is never
 synced, so it loses all that the host has not yet written back by itself.
 
 --screen shows the machine at work beside its console: the packs block by block,
-the transactions, the journals, the processor. It has keys of its own for the
-menu's power switches, and wants a terminal of 100 columns and 30 rows, or 80
-and 24.
+the transactions, the journals, the processor; F1 says what is what. It has keys
+of its own for the menu's power switches, and wants a terminal of 80 columns and
+24 rows, or better 121 and 40.
 
 V7's clock starts from the host's. It shows the time of its own zone, New York,
 by the daylight saving rules of its day, which ended in 2006.`,
@@ -144,7 +144,7 @@ func (t *terminal) run(ctx context.Context) error {
 	defer t.jobs(ctx)()
 	t.say("^E opens the menu")
 	for {
-		t.watch.starts(t.drives)
+		t.watch.starts(ctx, t.drives)
 		t.start()
 		how, err := t.serve(ctx)
 		if err != nil {

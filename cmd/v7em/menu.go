@@ -83,6 +83,7 @@ func (t *terminal) choose(ctx context.Context) leaving {
 				return leaveSave
 			}
 		case 'i':
+			t.screen.page()
 			t.do(ctx, t.status)
 		case 'z':
 			if err = t.suspend(ctx); err == nil {
@@ -93,6 +94,7 @@ func (t *terminal) choose(ctx context.Context) leaving {
 		case 'd':
 			err = t.detach(ctx)
 		default:
+			t.screen.page()
 			fmt.Fprint(t.screen, menuText)
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -233,6 +235,9 @@ func (t *terminal) askSave(ctx context.Context) error {
 	return err
 }
 
+// statusColumns is how long a line of the status may be.
+const statusColumns = 79
+
 // status prints what the machine does and what is in the drives.
 func (t *terminal) status(m *machine.Machine) {
 	c := m.Config()
@@ -258,10 +263,16 @@ func (t *terminal) status(m *machine.Machine) {
 		if err := p.Err(); err != nil {
 			what += fmt.Sprintf(" (%v)", err)
 		}
-		fmt.Fprintf(t.screen, "%s  %s: %s read, %d written%s\r\n", name, t.packName(p), count(int(stats.Reads), "block"), stats.Writes, what)
+		line := fmt.Sprintf("%s  %s: %s read, %d written%s", name, escape.Name(t.packName(p)), count(int(stats.Reads), "block"), stats.Writes, what)
 		if v, ok := p.(*journaldev.Volume); ok {
-			fmt.Fprintf(t.screen, "     journal: %s\r\n", journalLine(v.Status()))
+			journal := "journal: " + journalLine(v.Status())
+			if len(line)+2+len(journal) <= statusColumns {
+				line += "; " + journal
+			} else {
+				line += "\r\n     " + journal
+			}
 		}
+		fmt.Fprintf(t.screen, "%s\r\n", line)
 	}
 	if t.committer != nil {
 		s := t.committer.Stats()
@@ -283,12 +294,12 @@ func (t *terminal) packName(p images.Pack) string {
 // journalLine is a journal's status in short.
 func journalLine(s journaldev.Status) string {
 	var states []string
-	for _, name := range []string{"FREE", "CREATE", "START", "TRANS", "END", "ESTART"} {
+	for _, name := range []string{"CREATE", "START", "TRANS", "END", "ESTART"} {
 		if n := s.States[name]; n > 0 {
-			states = append(states, fmt.Sprintf("%s %d", name, n))
+			states = append(states, fmt.Sprintf(", %s %d", name, n))
 		}
 	}
-	return fmt.Sprintf("%d commits, %d home, %d%% full; %s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1), strings.Join(states, ", "))
+	return fmt.Sprintf("%d commits, %d home, %d%% full%s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1), strings.Join(states, ""))
 }
 
 // mounted says what V7 has a drive for: nothing, if that is empty.

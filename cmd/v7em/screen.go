@@ -180,6 +180,8 @@ func (s *screen) release() {
 	s.changed.Broadcast()
 }
 
+func (s *screen) page() {}
+
 // hurry makes writers not wait any more, for a terminal that may be stuck.
 func (s *screen) hurry() {
 	s.mu.Lock()

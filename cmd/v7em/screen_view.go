@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gdamore/tcell/v2"
 	"golang.org/x/term"
 
 	"v7em/block"
+	"v7em/commit"
 	"v7em/images"
 	"v7em/journaldev"
 	"v7em/machine"
@@ -32,6 +34,8 @@ type display interface {
 	// hold gives the display to the menu, until release.
 	hold()
 	release()
+	// page has what comes begin on an empty page of the menu, where it has pages.
+	page()
 	// hurry makes writers not wait any more, for a terminal that may be stuck.
 	hurry()
 	// suspend gives the terminal back for a while, and resume takes it again, whatever
@@ -114,6 +118,28 @@ func (w *watcher) attend(m *machine.Machine, drives map[string]images.Pack) {
 	}
 }
 
+// note has the screen tell when the guest's work is not kept as it should be.
+func (w *watcher) note(c *commit.Committer) {
+	if w == nil || w.view == nil {
+		return
+	}
+	w.view.x.Sampler.SetNote(func() string {
+		if c == nil {
+			return ""
+		}
+		s := c.Status()
+		switch {
+		case s.Late != nil:
+			return fmt.Sprintf("no commit since %s: %s", s.Late.Since.Format(time.TimeOnly), s.Late.Why)
+		case len(s.Volumes) > 0:
+			return s.Volumes[0].String()
+		case s.Why != "":
+			return fmt.Sprintf("kept: %v: %s", s.Promise, s.Why)
+		}
+		return ""
+	})
+}
+
 // packs shows these.
 func (w *watcher) packs(drives map[string]images.Pack) {
 	if w == nil || w.view == nil {
@@ -134,7 +160,6 @@ type fullScreen struct {
 
 	mu     sync.Mutex
 	dialog *tui.Glass
-	said   []string // since the machine was started
 }
 
 // newFullScreen opens the screen. Function keys stand for what the menu does.
@@ -158,11 +183,14 @@ func newFullScreen(last *os.File) (*fullScreen, error) {
 
 func (f *fullScreen) write(p []byte) { f.x.Console.Write(p) }
 
-func (f *fullScreen) say(line string) {
+func (f *fullScreen) say(line string) { f.x.Console.Say(line) }
+
+func (f *fullScreen) page() {
 	f.mu.Lock()
-	f.said = append(f.said, line)
-	f.mu.Unlock()
-	f.x.Console.Say(line)
+	defer f.mu.Unlock()
+	if f.dialog != nil {
+		f.dialog.Clear()
+	}
 }
 
 func (f *fullScreen) Write(p []byte) (int, error) {
@@ -193,29 +221,31 @@ func (f *fullScreen) suspend() { f.x.Suspend() }
 
 func (f *fullScreen) resume() { f.x.Resume() }
 
-// close gives the terminal back. What was said since the machine was started stays
-// there.
+// close gives the terminal back. What the console showed last stays there.
 func (f *fullScreen) close() {
 	if !f.x.Close() {
 		// It is stuck: at least it shall be usable once it is not any more.
 		_ = term.Restore(int(f.last.Fd()), f.before)
 		return
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	w, h, err := term.GetSize(int(f.last.Fd()))
+	if err != nil {
+		w, h = 80, 24
+	}
+	var text strings.Builder
+	for _, row := range f.x.Console.View(w, h-1).Rows {
+		text.WriteString(strings.TrimRight(string(row.Text), " ") + "\n")
+	}
 	// A terminal that is gone cannot be told.
-	_, _ = io.WriteString(f.last, strings.Join(f.said, ""))
+	_, _ = io.WriteString(f.last, strings.TrimRight(text.String(), "\n")+"\n")
 }
 
 // starts shows what recovery did to the packs, and that the machine runs.
-func (w *watcher) starts(drives map[string]images.Pack) {
+func (w *watcher) starts(ctx context.Context, drives map[string]images.Pack) {
 	if w == nil {
 		return
 	}
 	f := w.view
-	f.mu.Lock()
-	f.said = nil
-	f.mu.Unlock()
 	w.packs(drives)
 	var recovered []tui.Recovered
 	for _, name := range slices.Sorted(maps.Keys(drives)) {
@@ -223,7 +253,7 @@ func (w *watcher) starts(drives map[string]images.Pack) {
 			recovered = append(recovered, tui.Recovered{Drive: name, Text: v.Recovery().String(), Replayed: v.Replayed()})
 		}
 	}
-	f.x.Replay(recovered)
+	f.x.Replay(ctx, recovered)
 	f.x.Sampler.SetPower(tui.Running)
 }
 

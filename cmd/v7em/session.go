@@ -216,6 +216,7 @@ func (s *session) start() {
 	s.c.Requests = s.req
 	s.m.Console.Typist = &s.keyboard
 	s.watch.attend(s.m, s.drives)
+	s.watch.note(s.committer)
 	go s.run(ctx)
 }
 
