@@ -131,3 +131,34 @@ func TestOtherSizes(t *testing.T) {
 		t.Errorf("with --any-size: %d, %q, %q", status, out, errs)
 	}
 }
+
+// TestChangedPackIsTold has another program write to a pack between two runs: the next
+// one says so, once, and takes the pack as it is.
+func TestChangedPackIsTold(t *testing.T) {
+	dir := newMachineDir(t)
+	run := func() string {
+		_, errs, status := v7em("", "run", "--dir", dir, "true")
+		if status != 0 {
+			t.Errorf("status %d, %q", status, errs)
+		}
+		return errs
+	}
+	if errs := run(); errs != "" {
+		t.Errorf("the first run says %q", errs)
+	}
+	img := filepath.Join(dir, "rk7.rk05")
+	b, err := os.ReadFile(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[4871*512]++ // a free block
+	if err := os.WriteFile(img, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if errs := run(); errs != "v7em: rk7: nothing to recover; the pack was changed without its journal\n" {
+		t.Errorf("after another program the run says %q", errs)
+	}
+	if errs := run(); errs != "" {
+		t.Errorf("the last run says %q", errs)
+	}
+}

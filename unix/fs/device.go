@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // Device is an array of 512-byte blocks that may hold a file system. Block
@@ -96,13 +97,17 @@ func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, er
 	if readOnly {
 		flag = os.O_RDONLY
 	}
-	f, err := os.OpenFile(name, flag, 0)
+	f, err := os.OpenFile(name, flag|syscall.O_NONBLOCK, 0) // a pipe would wait for its other end
 	if err != nil {
 		return nil, err
 	}
 	st, err := f.Stat()
-	if err == nil && st.IsDir() {
+	switch {
+	case err != nil:
+	case st.IsDir():
 		err = fmt.Errorf("%s: is a directory, not a disk image", name)
+	case st.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
+		err = fmt.Errorf("%s: is a pipe, not a disk image", name)
 	}
 	if err == nil {
 		if err = Lock(f, !readOnly); err != nil {
