@@ -220,11 +220,14 @@ func (c *Committer) standVolumes(list []kernel.Volume, now time.Time) {
 			continue
 		}
 		s := VolumeStatus{Drive: v.Drive, Name: v.Drive.String(), State: VolumePrefix, Since: now, Why: v.Wrong}
+		if v.Exchanged {
+			s.State = VolumeExchanged
+		}
 		c.odd[v.Drive] = s
 		c.news = append(c.news, s.String())
 	}
 	for d, s := range c.odd {
-		if s.State == VolumePrefix && !wrong[d] {
+		if (s.State == VolumePrefix || s.State == VolumeExchanged) && !wrong[d] {
 			delete(c.odd, d)
 			if slices.ContainsFunc(list, func(v kernel.Volume) bool { return v.Drive == d }) {
 				c.news = append(c.news, fmt.Sprintf("%s: kept to whole operations again", d))

@@ -13,6 +13,7 @@ import (
 const (
 	callIndirect = 0 // the call proper is in data space
 	callWrite    = 4
+	callMount    = 21
 	callUmount   = 22
 	callExec     = 11
 	callSync     = 36
@@ -34,7 +35,7 @@ var syscalls = [64]syscall{
 	14:         {"mknod", 1},
 	15:         {"chmod", 1},
 	16:         {"chown", 1},
-	21:         {"mount", 2},
+	callMount:  {"mount", 2},
 	callUmount: {"umount", 1},
 	30:         {"utime", 1},
 }

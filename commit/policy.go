@@ -334,6 +334,7 @@ func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 			c.settler.inserted(c.m, d)
 		}
 	}
+	c.settler.mounted.look(c.m)
 	c.volumes = volumes
 	c.newest, c.swap = map[kernel.Drive]*block.Store{}, map[kernel.Drive]journaldev.Range{}
 	c.writes = c.guestWrites()
@@ -357,6 +358,10 @@ func (c *Committer) trap(code uint8) {
 		}
 	}
 	switch call {
+	case callMount:
+		if k := c.settler.Kernel(); k != nil {
+			c.settler.mounted.mounting(k.Mounted(see(c.m)))
+		}
 	case callUmount:
 		c.due = "umount"
 	case callSync:

@@ -75,8 +75,9 @@ type Settler struct {
 	// impatient is for tests: brackets get no instructions at all.
 	impatient bool
 
-	missed missed
-	stuck  processes // the brackets that did not end when they were given Limit
+	missed  missed
+	mounted mounted
+	stuck   processes // the brackets that did not end when they were given Limit
 	// whole are the packs at the newest point at which nobody was inside a bracket.
 	whole map[kernel.Drive]*block.Store
 	left  map[kernel.Volume]map[fs.Half]bool // in those packs, as far as they were looked for
@@ -158,6 +159,7 @@ func (s *Settler) Clone(m *machine.Machine) error {
 			m.Brackets.Forget(func(pid int) bool { return !k.Alive(g, pid) })
 		}
 	}
+	s.mounted.look(m)
 	return m.CloneInto(s.clone)
 }
 
@@ -192,7 +194,10 @@ func (s *Settler) Settle() (*Point, error) {
 	}
 	p, err := s.settle(before)
 	if err != nil && s.Fallback {
-		return &Point{Packs: before, Why: err}, nil
+		p, err = &Point{Packs: before, Why: err}, nil
+	}
+	if err == nil {
+		s.mounted.keep(p)
 	}
 	return p, err
 }
@@ -223,6 +228,7 @@ func (s *Settler) settle(before map[kernel.Drive]*block.Store) (*Point, error) {
 		}
 		return nil, e
 	}
+	s.mounted.judge(k, a.view, s.packs())
 	p := &Point{Settled: true, Packs: s.packs(), Instructions: spent}
 	parts := s.Parts
 	if s.Hasty {

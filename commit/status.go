@@ -93,7 +93,7 @@ type VolumeStatus struct {
 func (v VolumeStatus) String() string {
 	how := map[VolumeState]string{
 		VolumePrefix: "kept to a prefix of its writes", VolumeFailed: "no longer kept",
-		VolumeExchanged: "another pack than the one mounted there",
+		VolumeExchanged: "another pack is in the drive",
 	}[v.State]
 	return fmt.Sprintf("%s: %s: %s", v.Name, how, v.Why)
 }

@@ -1,6 +1,10 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+
+	"v7em/unix/fs"
+)
 
 // Controller is a kind of disks.
 type Controller int
@@ -72,6 +76,58 @@ type Volume struct {
 	// is 0 for one that is on no disk, as on a tape; Drive says nothing then.
 	Wrong  string
 	Extent int
+	// Exchanged says that it is Wrong because another pack is in the drive than the one
+	// that was mounted: see View.Exchange.
+	Exchanged bool
+}
+
+// Exchange says that the pack in a mounted device's drive is another than the one that
+// V7 has mounted. What V7 has in memory of that is not for this one, which is left as
+// its writes leave it.
+func (v *View) Exchange(dev uint16) {
+	if m := v.mount(dev); m != nil {
+		m.Exchanged, m.Blocks = true, m.Extent
+		m.Wrong = "what V7 has mounted was another one; it is left alone until it is mounted"
+	}
+}
+
+// Fits says whether a mounted device's superblock in memory may have been read from the
+// pack in the drive, or written there last: as long as nothing has changed it they are
+// alike, and their sizes, names and times in any case.
+func (v *View) Fits(dev uint16, pack Blocks) bool {
+	m := v.mount(dev)
+	if m == nil || pack == nil {
+		return false
+	}
+	var mem, disk [fs.BlockSize]byte
+	r := &reader{g: v.g}
+	r.bytes(m.super, mem[:])
+	if b := v.cached(dev, fs.SuperBlock); b != nil && b.flags&bDelwri != 0 {
+		r.bytes(b.data, disk[:])
+	} else if err := pack.ReadBlock(m.First+fs.SuperBlock, disk[:]); err != nil {
+		return false
+	}
+	var a, b fs.Super
+	a.Decode(mem[:])
+	b.Decode(disk[:])
+	if a.FMod != 0 {
+		return a.ISize == b.ISize && a.FSize == b.FSize && a.Time == b.Time && a.FName == b.FName && a.FPack == b.FPack
+	}
+	b.FLock, b.ILock, b.FMod, b.ROnly = a.FLock, a.ILock, a.FMod, a.ROnly
+	return a == b
+}
+
+// Mounted returns the numbers of the devices in the mount table. It is quick and checks
+// nothing; the processor may do anything.
+func (k *Kernel) Mounted(g *Guest) []uint16 {
+	var list []uint16
+	r := &reader{g: g}
+	for i := range k.mount.n {
+		if e := k.mount.at(i); r.word(e+mountBuf) != 0 {
+			list = append(list, r.word(e+mountDev))
+		}
+	}
+	return list
 }
 
 // Swap returns which blocks of which pack the kernel uses for swapping: from first on,
