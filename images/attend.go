@@ -62,10 +62,13 @@ type attendant struct {
 	out    *scriptOutput
 	stop   context.CancelCauseFunc
 	kernel *kernel.Kernel // nil: not known
-	leave  func()         // gives the machine back as it was
+	// foreign says why the kernel is not known.
+	foreign error
+	leave   func() // gives the machine back as it was
 
 	// All in virtual time.
-	alive    uint64 // when a program was last seen to do something
+	alive    uint64 // when a program was last seen to do something, or nothing was to be done
+	called   uint64 // when a system call was last seen, while the processor waits
 	stuck    uint64 // since when nothing goes on; 0: something does
 	panicked uint64 // since when the kernel has panicked; 0: it has not
 	calls    uint64 // system calls so far
@@ -74,13 +77,8 @@ type attendant struct {
 
 // attend has a guest attended to from now on. stop is called with what is wrong.
 func attend(ctx context.Context, m *machine.Machine, s *Script, out *scriptOutput, stop context.CancelCauseFunc) *attendant {
-	a := &attendant{ctx: ctx, m: m, in: s.In, out: out, stop: stop, alive: m.Now()}
-	k, err := Recognize(m, nil)
-	if err == nil {
-		a.kernel = k
-	} else if s.In != nil {
-		s.note("%v: its commands wait in vain for their standard input", err)
-	}
+	a := &attendant{ctx: ctx, m: m, in: s.In, out: out, stop: stop, alive: m.Now(), called: m.Now()}
+	a.kernel, a.foreign = Recognize(m, nil)
 	attend, held, trap := m.Attend, m.Held, m.CPU.OnTRAP
 	m.Attend = func() {
 		if attend != nil {
@@ -149,10 +147,11 @@ func (a *attendant) idle() <-chan struct{} {
 	g := look(a.m)
 	k := a.known(g)
 	if k != nil || a.calls != a.seen {
-		a.alive, a.seen = now, a.calls
+		a.called = now
 	}
+	a.alive, a.seen = now, a.calls
 	if k == nil {
-		if now-a.alive > silentTime {
+		if now-a.called > silentTime {
 			a.fail(&CrashError{fmt.Sprintf("it has done nothing for %d s", silentTime/console.Second)})
 		}
 		return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"v7em/images/console"
 	"v7em/machine"
 	"v7em/mmu"
 	"v7em/rk"
@@ -44,8 +45,8 @@ func (s *Set) recognize(root rk.Disk) error {
 }
 
 // Recognize returns the V7 kernel that a machine has in memory: known, which may be nil,
-// if that is it, or one of those in the root directories on its packs. The error is a
-// *ForeignError. The machine must not run meanwhile.
+// if that is it, or one of those in the root directories on its packs, or one that is
+// up. The error is a *ForeignError. The machine must not run meanwhile.
 func Recognize(m *machine.Machine, known *kernel.Kernel) (*kernel.Kernel, error) {
 	g := look(m)
 	if known != nil && known.Loaded(g) {
@@ -60,6 +61,17 @@ func Recognize(m *machine.Machine, known *kernel.Kernel) (*kernel.Kernel, error)
 		}
 	}
 	k, err := kernel.Find(g, roots...)
+	if err != nil {
+		k, err = kernel.Probe(g)
+	}
+	if kernel.Why(err) == kernel.AtWork {
+		// Its tables are whole when a copy of it is through with what it does.
+		if c, cerr := m.Clone(); cerr == nil {
+			always := func() bool { return true }
+			c.RunHeld(console.Second, workLimit, always, always)
+			k, err = kernel.Probe(look(c))
+		}
+	}
 	if err == nil {
 		return k, nil
 	}
@@ -68,6 +80,9 @@ func Recognize(m *machine.Machine, known *kernel.Kernel) (*kernel.Kernel, error)
 	}
 	return nil, &ForeignError{"the guest", err}
 }
+
+// workLimit bounds what a kernel may be at for Recognize, in instructions.
+const workLimit = 1_000_000
 
 // Console returns how a kernel that is in a machine's memory has its console set: see
 // kernel.Kernel.Console. The machine must not run meanwhile.

@@ -186,6 +186,21 @@ func TestRecognize(t *testing.T) {
 	if err := d.Recognize(); err != nil {
 		t.Errorf("with a kernel that is stripped: %v", err)
 	}
+	// Once it is up it is recognized too, and told what V7 is told.
+	m, err := machine.New(machine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Attach(m); err != nil {
+		t.Fatal(err)
+	}
+	c := console.New(m)
+	if err := errors.Join(d.Set.BootKernel(t.Context(), m, c, "vmunix"), MultiUser(t.Context(), m, c)); err != nil {
+		t.Error(err)
+	}
+	if answered, err := Shutdown(t.Context(), m, c, nil); err != nil {
+		t.Errorf("%v, %v", answered, err)
+	}
 	if err := drives(t, RP()).Recognize(); err != nil {
 		t.Error(err)
 	}

@@ -108,6 +108,9 @@ func (d *Drives) RunScript(ctx context.Context, m *machine.Machine, s Script) (s
 	c.Echo = out.put
 	w := attend(ctx, m, &s, out, cancel)
 	defer w.leave()
+	if w.kernel == nil && s.In != nil {
+		return 0, fmt.Errorf("%w: its commands can have no standard input (</dev/null gives none)", w.foreign)
+	}
 	c.Type("sh " + wrapperFile + "\r")
 	_, err = c.Expect(ctx, promptLimit, mark(token, begin))
 	if err == nil {

@@ -256,3 +256,20 @@ func dirContents(t *testing.T, dir string) string {
 	}
 	return all.String()
 }
+
+// TestRunStripped: a kernel without its name list is seen like any other.
+func TestRunStripped(t *testing.T) {
+	dir := newMachineDir(t)
+	if out, errs, status := v7em("", "run", "--dir", dir, "strip /unix"); out+errs != "" || status != 0 {
+		t.Fatalf("%s%s, status %d", out, errs, status)
+	}
+	stdout, stderr, status := v7em("hello\n", "run", "--dir", dir, "--date", "1979-01-10", "cat; sleep 1000; date")
+	if !strings.HasPrefix(stdout, "hello\nTue Jan  9 19:16:4") || stderr != "" || status != 0 {
+		t.Errorf("%q, %q, status %d", stdout, stderr, status)
+	}
+	_, stderr, status = v7em("", "run", "--dir", dir, "cat /dev/tty </dev/tty")
+	if status != 125 {
+		t.Errorf("status %d", status)
+	}
+	oneLine(t, "a terminal that waits", stderr, "cat reads the terminal")
+}
