@@ -260,7 +260,7 @@ func (o *runOptions) runScript(ctx context.Context, errs io.Writer, script image
 		return err
 	}
 	if o.scratch {
-		d, err := set.OpenScratch(dir)
+		d, err := patiently(ctx, func() (*images.Drives, error) { return set.OpenScratch(dir) })
 		if err != nil {
 			return err
 		}
@@ -294,7 +294,7 @@ func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string,
 		return err
 	}
 	defer lock.Unlock()
-	packs, err := set.OpenPacksAs(dir, o.keep)
+	packs, err := patiently(ctx, func() (*images.Packs, error) { return set.OpenPacksAs(dir, o.keep) })
 	if err != nil {
 		return err
 	}

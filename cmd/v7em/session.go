@@ -123,7 +123,7 @@ func (o *bootOptions) open(ctx context.Context, errs io.Writer) (*session, error
 
 // insertPacks puts the directory's packs into the drives and powers on.
 func (s *session) insertPacks(errs io.Writer) error {
-	packs, err := s.set.OpenPacksAs(s.dir, s.o.keep)
+	packs, err := patiently(context.Background(), func() (*images.Packs, error) { return s.set.OpenPacksAs(s.dir, s.o.keep) })
 	if err != nil {
 		return err
 	}
