@@ -74,5 +74,39 @@ func blockSum(s *block.Store, n int) uint64 {
 	return le.Uint64(sum[:])
 }
 
-// sumBefore returns what an update says of the block before it: 48 bits, not 0.
-func sumBefore(s *block.Store, n int) uint64 { return max(blockSum(s, n)&(1<<48-1), 1) }
+// before is what an update says of its block as it was: see format.go.
+type before uint64
+
+const (
+	beforeSum   = 1<<30 - 1
+	beforeFirst = 30
+	beforeLast  = 39
+)
+
+// newBefore describes block n of a store before it becomes what b holds.
+func newBefore(s *block.Store, n int, b []byte) before {
+	var old [block.Size]byte
+	s.ReadBlock(n, old[:])
+	first, last := 0, 0
+	for i := range old {
+		if old[i] != b[i] {
+			if last = i; first == 0 {
+				first = i
+			}
+		}
+	}
+	if old[0] != b[0] {
+		first = 0
+	}
+	return before(max(blockSum(s, n)&beforeSum, 1) | uint64(first)<<beforeFirst | uint64(last)<<beforeLast)
+}
+
+// is says whether block n of a store is as it was, or nobody knows how.
+func (b before) is(s *block.Store, n int) bool {
+	return b == 0 || uint64(b)&beforeSum == max(blockSum(s, n)&beforeSum, 1)
+}
+
+// changes returns the first and the last byte that the transaction changes.
+func (b before) changes() (first, last int) {
+	return int(b >> beforeFirst % block.Size), int(b >> beforeLast % block.Size)
+}

@@ -93,8 +93,10 @@ import (
 //	              was written home before the commit
 //	        6  2  first byte of the block that changed
 //	        8  2  first byte behind, at most 512
-//	       10  6  of the first update of a block: the block before, as the first 6 bytes
-//	              that the fingerprint takes of it; zeros if that is not known
+//	       10  6  of the first update of a block: what the block was before, in 48 bits;
+//	              zeros if that is not known. Bits 0-29 are the lowest 30 of what the
+//	              fingerprint takes of it, or 1 where these are 0; bits 30-38 are the
+//	              first of its bytes that the transaction changes, 39-47 the last
 //	        then the images, 512 bytes each, in the order of the updates that have
 //	        them, redo before undo
 //
@@ -354,7 +356,7 @@ func decodeRecord(b []byte) (record, journalID, bool) {
 type entry struct {
 	Update
 	redo, undo []byte // a block each, or nil
-	before     uint64 // the sumBefore of the block at home; 0 if that is not known
+	before     before // the block at home; 0 if that is not known
 }
 
 // updatesPerRecord is how many updates go into one data record, each with its
@@ -431,7 +433,7 @@ func decodeData(b []byte, blocks int) ([]entry, error) {
 			Block: int(le.Uint32(p)), Type: Type(p[4]), From: int(le.Uint16(p[6:])), To: int(le.Uint16(p[8:])),
 			Direct: p[5]&flagDirect != 0,
 		}
-		e.before = uint64(le.Uint16(p[10:])) | uint64(le.Uint32(p[12:]))<<16
+		e.before = before(le.Uint16(p[10:])) | before(le.Uint32(p[12:]))<<16
 		if e.Block >= blocks || e.Type == 0 || e.Type >= numTypes || e.From >= e.To || e.To > block.Size {
 			return nil, errData
 		}

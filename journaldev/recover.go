@@ -187,7 +187,7 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 			}
 			// It is as before, or as some transaction brings it: home writes may have begun.
 			was, seen := explained[e.Block]
-			explained[e.Block] = was || !seen && (e.before == 0 || e.before == sumBefore(image, e.Block)) || holds(image, e.Block, e.redo)
+			explained[e.Block] = was || !seen && e.before.is(image, e.Block) || holds(image, e.Block, e.redo)
 			if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
 				return nil, err
 			}
@@ -241,24 +241,33 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 }
 
 // torn says whether block n of the image may be one of which a home write stopped in its
-// middle, as when the process is killed: all outside of what the transactions change
-// is as they leave it.
+// middle, as when the host has no room for the rest: it begins as a transaction brings
+// it, with the first byte that is another at least, and does not go on so to the last.
 func (r *recovered) torn(image *block.Store, n int) bool {
-	var is, will [block.Size]byte
+	var is [block.Size]byte
 	image.ReadBlock(n, is[:])
-	r.store.ReadBlock(n, will[:])
+	var firsts, lasts []int // of the transactions so far
 	for i := range r.plan.apply {
 		entries, err := r.j.entries(&r.plan.apply[i])
 		if err != nil {
 			return false
 		}
 		for _, e := range entries {
-			if e.Block == n {
-				copy(is[e.From:e.To], will[e.From:e.To])
+			if e.Block != n || e.redo == nil {
+				continue
+			}
+			first, last := e.before.changes()
+			firsts, lasts = append(firsts, first), append(lasts, last)
+			// Some of those before it may not have come home.
+			for k := range firsts {
+				first, last := slices.Min(firsts[k:]), slices.Max(lasts[k:])
+				if bytes.Equal(is[:first+1], e.redo[:first+1]) && is[last] != e.redo[last] && bytes.Equal(is[last+1:], e.redo[last+1:]) {
+					return true
+				}
 			}
 		}
 	}
-	return is == will
+	return false
 }
 
 // holds says whether block n of a store has the contents b.

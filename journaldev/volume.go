@@ -490,7 +490,7 @@ func (b *body) setEntries(updates []Update, undo bool) {
 		last = u.Block
 		e.redo = b.blocks[u.Block]
 		if !b.strays[u.Block] && !b.baseSwap.Has(u.Block) {
-			e.before = sumBefore(b.base, u.Block)
+			e.before = newBefore(b.base, u.Block, e.redo)
 		}
 		if undo {
 			e.undo = make([]byte, block.Size)

@@ -243,7 +243,8 @@ what it did. The image is then as it was at the last commit, for any emulator to
 use. Doing it again does no harm, also when it was interrupted.
 
 A journal that does not fit the image is refused: it belongs to another pack, or
-something else has written to this one since. --force applies it all the same.
+something else has written to this one since. --force applies it all the same:
+of the blocks that the journal has, what is in the image now is lost.
 
 The status is 1 when the journal is damaged, so that transactions are lost.`,
 		Example: `  v7em journal recover rk0.rk05`,
