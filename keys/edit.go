@@ -11,7 +11,7 @@ import (
 func (k *Keyboard) hold(c Code, tty kernel.TTY) (p []byte, wait bool) {
 	switch {
 	case tty.Flags&kernel.TTYEcho == 0, c == Unknown, // nobody is to see it
-		len(k.line) == 0 && c != Up, c == Up && len(k.lines) == 0:
+		len(k.line) == 0 && c != Up, c == Up && len(k.lines) == 0, len(k.line) > 0 && !usable(tty.Kill, tty):
 		k.bell()
 		return nil, false
 	case !k.display.quiet(len(k.sent)):

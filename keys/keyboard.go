@@ -318,6 +318,9 @@ func (k *Keyboard) cooked(c Code, tty kernel.TTY) (p []byte, wait bool) {
 		return nil, false
 	case erases(c, tty):
 		return k.erase(tty), false
+	case kills(c, tty) && !usable(tty.Kill, tty):
+		k.bell()
+		return nil, false
 	case kills(c, tty):
 		return k.kill(actKill, tty), false
 	case ends(c, tty):
@@ -407,9 +410,19 @@ func (k *Keyboard) foreign(r rune) bool {
 	return true
 }
 
+// usable says whether V7 takes a character for erase or kill that its terminal has set
+// for that.
+func usable(c byte, tty kernel.TTY) bool {
+	return c < 0o200 && c != tty.Interrupt && c != tty.Quit && c != tty.Start && c != tty.Stop
+}
+
 // erase is Backspace in a line that V7 has.
 func (k *Keyboard) erase(tty kernel.TTY) []byte {
 	n := len(k.line)
+	if !usable(tty.Erase, tty) {
+		k.bell()
+		return nil
+	}
 	if n == 0 {
 		return k.send(actErase, tty.Erase) // V7 may know better
 	}

@@ -141,6 +141,19 @@ func TestLines(t *testing.T) {
 	}
 }
 
+// TestUnusable: characters that V7 cannot erase with are not sent as such; one would
+// interrupt.
+func TestUnusable(t *testing.T) {
+	for _, c := range []byte{0o377, 0o177, 0o23} {
+		v := newV7(t, 0)
+		v.tty.Erase, v.tty.Kill = c, c
+		v.types(sequences.Replace("ab<bs><kill><left>c<ret>"))
+		if s := v.reads(); s != "abc$" || v.signals > 0 || v.screen.bells != 3 {
+			t.Errorf("%o: V7 reads %q, %d signals, %d bells", c, s, v.signals, v.screen.bells)
+		}
+	}
+}
+
 // TestAsTheyAre: where V7 does not edit lines, is not known, or the user wants it so,
 // every byte goes through.
 func TestAsTheyAre(t *testing.T) {

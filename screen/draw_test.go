@@ -368,7 +368,7 @@ func TestFewColours(t *testing.T) {
 		for r, subst := range fallbacks {
 			s.RegisterRuneFallback(r, subst)
 		}
-		x.Console.Say("v7em: hello\r\n")
+		x.Console.Say("v7em: hello\r\n", false)
 		x.draw()
 		c, _, _ := s.GetContents()
 		colours := map[tcell.Color]bool{}

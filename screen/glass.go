@@ -36,6 +36,7 @@ type Glass struct {
 	part  []byte // of a character in UTF-8
 	top   *place // of the first row shown; nil: the last rows are
 	own   bool   // what is written is the host's
+	again bool   // the last line was shown before, and nothing was written since
 	seq   sequence
 	vt    bool
 }
@@ -78,20 +79,39 @@ func (g *Glass) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Say shows a line of the host's own, which stands out. It begins on a new line.
-func (g *Glass) Say(text string) {
+// Say shows a line of the host's own, which stands out. It begins on a new line. When
+// the guest runs, the line that it interrupts is shown again behind it.
+func (g *Glass) Say(text string, running bool) {
 	g.mu.Lock()
-	fresh := g.col == 0 && len(g.last().text) == 0
+	at := *g.last()
+	col := g.col
+	fresh := col == 0 && len(at.text) == 0
+	if g.again && !fresh { // it was shown again just now
+		*g.last() = line{}
+		g.col, fresh = 0, true
+	}
 	g.mu.Unlock()
 	if !fresh {
 		text = "\r\n" + text
 	}
 	g.write([]byte(text), true)
+	if !running || at.own || len(at.text) == 0 {
+		return
+	}
+	g.mu.Lock()
+	if g.col == 0 && len(g.last().text) == 0 {
+		*g.last() = line{text: slices.Clone(at.text)}
+		g.col, g.again = col, true
+	}
+	g.mu.Unlock()
+	if g.Changed != nil {
+		g.Changed()
+	}
 }
 
 func (g *Glass) write(p []byte, own bool) {
 	g.mu.Lock()
-	g.own = own
+	g.own, g.again = own, false
 	for _, c := range p {
 		g.put(c)
 	}

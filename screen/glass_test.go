@@ -131,7 +131,7 @@ func TestScrollBack(t *testing.T) {
 func TestSay(t *testing.T) {
 	g := NewGlass()
 	g.Write([]byte("# "))
-	g.Say("v7em: the power is cut\r\n")
+	g.Say("v7em: the power is cut\r\n", false)
 	g.Write([]byte("@"))
 	v := g.View(40, 5)
 	if shown(v) != "# |v7em: the power is cut|@" || v.Rows[0].Own || !v.Rows[1].Own || v.Rows[2].Own {
@@ -143,7 +143,7 @@ func TestSay(t *testing.T) {
 func TestSayFolds(t *testing.T) {
 	const text = "the power is cut, unfortunately"
 	g := NewGlass()
-	g.Say(text)
+	g.Say(text, false)
 	if got := shown(g.View(10, 9)); got != "the power |is cut, |unfortunat|ely" {
 		t.Errorf("%q", got)
 	}
@@ -164,7 +164,7 @@ func FuzzGlass(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte, w, h uint8, scroll int16) {
 		for _, g := range []*Glass{NewGlass(), newDialog()} {
 			g.Write(in[:len(in)/2])
-			g.Say(string(in[len(in)/2:]))
+			g.Say(string(in[len(in)/2:]), len(in)%2 == 0)
 			g.Scroll(int(scroll), int(w), int(h))
 			v := g.View(int(w), int(h))
 			width, height := max(int(w), 1), max(int(h), 1)
@@ -193,4 +193,28 @@ func FuzzGlass(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestGlassSayAgain: the prompt that a message interrupts is shown again behind it, once.
+func TestGlassSayAgain(t *testing.T) {
+	g := NewGlass()
+	g.Write([]byte("hello\r\n# lsx\b \b"))
+	g.Say("v7em: one\r\n", true)
+	g.Say("v7em: two\r\n", true)
+	g.Write([]byte(" /"))
+	g.Say("v7em: three\r\n", true)
+	g.Say("v7em: off\r\n", false)
+	var got []string
+	for _, r := range g.View(80, 24).Rows {
+		got = append(got, strings.TrimRight(string(r.Text), " "))
+	}
+	if s := strings.Join(got, "|"); s != "hello|# ls|v7em: one|v7em: two|# ls /|v7em: three|v7em: off|" {
+		t.Errorf("%q", s)
+	}
+	g = NewGlass()
+	g.Write([]byte("# lsx\b \b"))
+	g.Say("v7em: one\r\n", true)
+	if v := g.View(80, 24); v.X != 4 || v.Y != 2 {
+		t.Errorf("cursor at %d,%d", v.X, v.Y)
+	}
 }

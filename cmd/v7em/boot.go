@@ -139,7 +139,7 @@ func (t *terminal) run(ctx context.Context) error {
 	defer t.screen.close()
 	t.show = t.screen.write
 	t.say = func(format string, args ...any) {
-		t.screen.say("v7em: " + escape.Line(fmt.Sprintf(format, args...)) + "\r\n")
+		t.screen.say("v7em: "+escape.Line(fmt.Sprintf(format, args...))+"\r\n", t.running.Load())
 	}
 	defer t.jobs(ctx)()
 	t.say("^E opens the menu")

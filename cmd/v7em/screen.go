@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -19,6 +20,8 @@ const (
 	// heldLimit is how much is kept while the menu has the screen; what is older is
 	// lost.
 	heldLimit = 1 << 20
+	// rowLimit is how much of a row is remembered.
+	rowLimit = 200
 )
 
 // screen passes the machine's output on to the terminal, in a goroutine of its own,
@@ -36,7 +39,9 @@ type screen struct {
 	free    bool // never let the machine wait
 	busy    bool // a write is under way
 	closed  bool
-	amid    bool // what was shown last did not end its line
+	amid    bool   // what was shown last did not end its line
+	row     []byte // of that line, what was shown; nil when it is too much
+	again   bool   // that was shown once more, and nothing since
 }
 
 // openPlain makes a terminal a screen, in raw mode.
@@ -92,7 +97,17 @@ func (s *screen) write(p []byte) {
 	if s.closed || len(p) == 0 {
 		return
 	}
-	s.amid = p[len(p)-1] != '\n'
+	s.amid, s.again = p[len(p)-1] != '\n', false
+	if i := bytes.LastIndexByte(p, '\n'); i >= 0 {
+		s.row = append(s.row[:0:0], p[i+1:]...)
+	} else if s.row = append(s.row, p...); len(s.row) > rowLimit {
+		s.row = s.row[:rowLimit+1] // too much
+	}
+	s.queue(p)
+}
+
+// queue has p written. The caller holds mu.
+func (s *screen) queue(p []byte) {
 	if s.buf = append(s.buf, p...); len(s.buf) > heldLimit {
 		s.buf = append([]byte(nil), s.buf[len(s.buf)-heldLimit/2:]...)
 	}
@@ -103,22 +118,37 @@ func (s *screen) write(p []byte) {
 func (s *screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	if len(p) > 0 && len(s.buf) == 0 {
-		s.amid = p[len(p)-1] != '\n'
+		s.amid, s.row, s.again = p[len(p)-1] != '\n', nil, false
 	}
 	s.mu.Unlock()
 	return s.w.Write(p)
 }
 
-// say shows a line of v7em's own, on a new line and folded between words.
-func (s *screen) say(line string) {
+// say shows a line of v7em's own, on a new line and folded between words. While the
+// machine runs, the row that it interrupts, with the prompt and what was typed there, is
+// shown again behind it.
+func (s *screen) say(line string, running bool) {
 	line = fold(line, s.width())
 	s.mu.Lock()
-	amid := s.amid
-	s.mu.Unlock()
-	if amid {
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	row := s.row
+	switch {
+	case s.again && s.amid:
+		line = "\r\x1b[K" + line
+	case s.amid:
 		line = "\r\n" + line
 	}
-	s.write([]byte(line))
+	s.amid, s.again = false, false
+	if running && len(row) > 0 && len(row) <= rowLimit {
+		line += string(row)
+		s.amid, s.again = true, true
+	} else {
+		s.row = nil
+	}
+	s.queue([]byte(line))
 }
 
 // width is how many columns the terminal has; 0 when that is not known.

@@ -45,24 +45,30 @@ func TestScreenSay(t *testing.T) {
 			}
 		}
 	}
-	s.say("v7em: one\r\n")
+	s.say("v7em: one\r\n", false)
 	s.write([]byte("# "))
-	s.say("v7em: two\r\n")
+	s.say("v7em: two\r\n", false)
 	s.write([]byte("# "))
 	shown()
 	s.hold()
 	s.Write([]byte("\r\nmenu> p\r\n"))
 	s.release()
-	s.say("v7em: three\r\n")
+	s.say("v7em: three\r\n", false)
 	shown()
 	s.hold()
 	s.Write([]byte("\r\nmenu> "))
 	s.write([]byte("late"))
 	s.Write([]byte("p\r\n"))
 	s.release()
-	s.say("v7em: four\r\n")
+	s.say("v7em: four\r\n", false)
+	s.write([]byte("$ ls\b \b"))
+	s.say("v7em: five\r\n", true)
+	s.say("v7em: six\r\n", true)
+	s.write([]byte("s"))
+	s.say("v7em: seven\r\n", true)
 	s.close()
-	const want = "v7em: one\r\n# \r\nv7em: two\r\n# \r\nmenu> p\r\nv7em: three\r\n\r\nmenu> p\r\nlate\r\nv7em: four\r\n"
+	const again = "$ ls\b \b\r\nv7em: five\r\n$ ls\b \b\r\x1b[Kv7em: six\r\n$ ls\b \bs\r\nv7em: seven\r\n$ ls\b \bs"
+	const want = "v7em: one\r\n# \r\nv7em: two\r\n# \r\nmenu> p\r\nv7em: three\r\n\r\nmenu> p\r\nlate\r\nv7em: four\r\n" + again
 	if b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}

@@ -29,8 +29,8 @@ type display interface {
 	io.Writer
 	// write shows what the machine prints.
 	write(p []byte)
-	// say shows a line of v7em's own.
-	say(line string)
+	// say shows a line of v7em's own, in the midst of what a running machine prints.
+	say(line string, running bool)
 	// hold gives the display to the menu, until release.
 	hold()
 	release()
@@ -183,7 +183,7 @@ func newFullScreen(last *os.File) (*fullScreen, error) {
 
 func (f *fullScreen) write(p []byte) { f.x.Console.Write(p) }
 
-func (f *fullScreen) say(line string) { f.x.Console.Say(line) }
+func (f *fullScreen) say(line string, running bool) { f.x.Console.Say(line, running) }
 
 func (f *fullScreen) page() {
 	f.mu.Lock()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"v7em/block"
@@ -61,6 +62,7 @@ type session struct {
 	// kernel is the V7 that was seen to run when it had come up; nil: none was.
 	kernel *kernel.Kernel
 
+	running atomic.Bool // between start and halt
 	stopRun context.CancelFunc
 	req     chan func(*machine.Machine) // work for that goroutine
 	booted  chan struct{}               // closed when the guest is up, or the user may see to it
@@ -217,6 +219,7 @@ func (s *session) start() {
 	s.m.Console.Typist = &s.keyboard
 	s.watch.attend(s.m, s.drives)
 	s.watch.note(s.committer)
+	s.running.Store(true)
 	go s.run(ctx)
 }
 
@@ -249,6 +252,7 @@ func (s *session) run(ctx context.Context) {
 func (s *session) halt() {
 	s.stopRun()
 	<-s.ended
+	s.running.Store(false)
 	s.m.Console.Typist = nil
 }
 
