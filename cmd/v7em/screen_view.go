@@ -229,7 +229,7 @@ func (f *fullScreen) close() {
 		return
 	}
 	w, h, err := term.GetSize(int(f.last.Fd()))
-	if err != nil {
+	if err != nil || w <= 0 || h <= 1 {
 		w, h = 80, 24
 	}
 	var text strings.Builder
