@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,6 +58,14 @@ func many(t *testing.T, n int) int {
 	return n
 }
 
+// sequential leaves a test out with -short that does nothing at once.
+func sequential(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("does nothing at once: left out with -short")
+	}
+}
+
 // begun waits until a half has got so far.
 func begun(t *testing.T, g *guest.Guest, k *campaign) {
 	t.Helper()
@@ -102,6 +111,7 @@ func names(list []kernel.Process) (names []string) {
 // is a commit point within the bound, the next one comes sooner, and the directory is
 // in both, whole. It is half again when the program is gone: the guest's own.
 func TestWhatDoesNotEnd(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		for _, c := range []struct{ name, then, how string }{
 			{"loop", loops1, "/etc/mkdir &"},
@@ -142,6 +152,7 @@ func TestWhatDoesNotEnd(t *testing.T) {
 // TestTraced has mkdir stopped by adb, half done: it is completed, and adb and mkdir
 // know nothing of that.
 func TestTraced(t *testing.T) {
+	sequential(t)
 	g := guest.Boot(t, guest.Options{Files: map[string]string{"/etc/mkdir": half(t, "	3\n	br	.\n")}}) // 3: BPT
 	k := newCampaign(t, g)
 	g.Run("(echo :r; sleep 10000) | adb /etc/mkdir >/tmp/adb &")
@@ -162,6 +173,7 @@ func TestTraced(t *testing.T) {
 // TestNamesAlone has programs that only bear a name of those that bracket what they
 // do: nothing is half done, or it is and they wait for a line. None holds up a commit.
 func TestNamesAlone(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Files = map[string]string{
 			"/tmp/idle": "while :; do sleep 1; done\n", "/tmp/busy": "while :; do :; done\n",
@@ -232,6 +244,7 @@ func TestOpenBracketIsTold(t *testing.T) {
 // TestDamageIsNoHalf has a directory that was left half done: a bracket that does not
 // end has nothing to do with it, and it stays as it is.
 func TestDamageIsNoHalf(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Files = map[string]string{"/etc/mkdir": half(t, loops1)}
 		g := guest.Boot(t, o)
@@ -371,6 +384,7 @@ text:	.=.+512.
 // console's output is held by ^S, or whoever reads its pipe stands still in the clone.
 // It comes to its end there.
 func TestWhatHoldsIsLifted(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Files = map[string]string{"/etc/mkdir": made(t)}
 		for _, c := range []struct{ name, how string }{
@@ -407,10 +421,67 @@ func TestWhatHoldsIsLifted(t *testing.T) {
 	})
 }
 
+// TestErrorHeld has V7's own mkdir on a full disk: it makes a directory, cannot link its
+// ".", and is held by ^S as it says so. In the clone it says it, and removes the
+// directory; were it stopped there, there would be no room to complete it.
+func TestErrorHeld(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		g := guest.Boot(t, guest.Options{})
+		pack := fs.NewMem(journaldev.RK05.Blocks)
+		f, err := fs.Mkfs(pack, fs.MkfsOptions{Time: guest.Epoch, Blocks: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(f.WriteFile("/empty", nil, fs.Attr{}), f.WriteFile("/full", nil, fs.Attr{}))
+		for i := int64(0); err == nil; i++ {
+			_, err = f.WriteAt("/full", make([]byte, fs.BlockSize), i*fs.BlockSize)
+		}
+		if !errors.Is(err, fs.ErrNoSpace) {
+			t.Fatal(err)
+		}
+		// There is room for one more entry.
+		if err := errors.Join(f.Unlink("/empty"), f.Sync()); err != nil {
+			t.Fatal(err)
+		}
+		if r := fs.Check(pack); !r.Clean() || r.Free != 0 {
+			t.Fatal(r)
+		}
+		g.Run("/etc/umount /dev/rk3; mkdir /mnt")
+		g.Insert(3, pack.Bytes())
+		g.Run("/etc/mount /dev/rk3 /mnt; sync")
+		k := newCampaign(t, g)
+		k.point()
+		k.s.impatient = stopped
+		calls := ""
+		Watch(g.M, k.s.Kernel, func(Call) {}, func(c Call) {
+			if c.Program == "mkdir" {
+				calls += fmt.Sprint(c.Name, " ", c.Failed, "; ")
+			}
+		})
+		g.Send("sleep 2; mkdir /mnt/" + strings.Repeat("./", 40) + "d\r\023")
+		g.Wait(10 * guest.Second)
+		if want := "mknod false; chown false; link true; "; calls != want {
+			t.Fatalf("mkdir has got so far: %s, want %s", calls, want)
+		}
+		p := k.point()
+		f, err = fs.Open(p.Packs[kernel.Drive{Unit: 3}])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Lookup("/d"); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("stopped: %v: there is a directory, and no room for it: %v", stopped, err)
+		}
+		if stopped != (len(p.Cut) == 1) || stopped != (len(p.Completed) == 1) {
+			t.Errorf("stopped: %v: cut %v, completed %v", stopped, p.Cut, p.Completed)
+		}
+	}
+}
+
 // TestOpenRegisters has processes in brackets that the registers opened: one whose
 // children do its work comes to its end, one that never closes its bracket is cut, and
 // named.
 func TestOpenRegisters(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Files = map[string]string{"/tmp/work": "sleep 1; cp /bin/ls /tmp/1; cp /tmp/1 /tmp/2; sleep 1; cp /tmp/2 /tmp/3\n"}
 		for _, c := range []struct {
@@ -582,6 +653,7 @@ func tree(t *testing.T, p *Point) string {
 // TestStuckBesideLoops takes captures of a loaded guest with brackets that do not end:
 // all are taken, and clean.
 func TestStuckBesideLoops(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Files = map[string]string{"/etc/mkdir": half(t, loops1), "/etc/rmdir": strings.ReplaceAll(half(t, sleeps), "/tmp/half", "/usr/half")}
 		for name, text := range loops {
@@ -622,6 +694,7 @@ func TestStuckBesideLoops(t *testing.T) {
 // swap space at any time, with a bracket that does not end among them: all are taken,
 // and clean.
 func TestTwentyLoops(t *testing.T) {
+	sequential(t)
 	both(t, func(t *testing.T, o guest.Options) {
 		o.Machine = machine.Config{Model: machine.PDP1145}
 		o.Files = map[string]string{"/etc/mkdir": half(t, loops1)}

@@ -307,7 +307,9 @@ func (a *attempt) run() {
 	if a.over() {
 		return
 	}
-	// The programs inside brackets stand still like all others from now on.
+	// The programs inside brackets stand still like all others from now on. One that a
+	// debugger has stopped has done so all the time: only the debugger knows which
+	// instruction it is at.
 	a.bracketed = false
 	a.wait(limit, timeLimit)
 }
