@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"v7em/escape"
 	"v7em/images/console"
 	"v7em/machine"
 	"v7em/mmu"
@@ -18,8 +19,8 @@ func (e *CrashError) Error() string { return "the guest has crashed: " + e.What 
 
 // StuckError says that no process of the guest will ever go on by itself.
 type StuckError struct {
-	// Readers are the programs that wait for what is typed at the terminal; nil: all
-	// wait for one another.
+	// Readers are the programs that wait for what is typed at the terminal, their names
+	// escaped; nil: all wait for one another.
 	Readers []string
 	// Set says that they wait for their input, but have set the terminal anew, by which
 	// it comes.
@@ -177,7 +178,7 @@ func (a *attendant) idle() <-chan struct{} {
 		e := &StuckError{Set: !carries && len(r.Readers) == 1 && r.Readers[0].Name == feederName}
 		for _, p := range r.Readers {
 			if p.Name != feederName {
-				e.Readers = append(e.Readers, p.Name)
+				e.Readers = append(e.Readers, escape.Name(p.Name))
 			}
 		}
 		a.fail(e)

@@ -73,6 +73,7 @@ func TestRunEnds(t *testing.T) {
 	}{
 		{"a terminal that waits", "cat /dev/tty </dev/tty", "in the guest cat reads the terminal", 125},
 		{"one that waits for input behind it", "cat; cat /dev/tty", "in the guest cat reads the terminal", 125},
+		{"a name that is none", "cp /bin/cat '/tmp/a\x1b[31m'; '/tmp/a\x1b[31m' /dev/tty", `in the guest a\033[31m reads the terminal`, 125},
 		{"a deadlock", "sh -c 'kill -9 $$ | cat /dev/tty' </dev/tty", "in the guest cat reads the terminal", 125},
 		{"a terminal set anew", "stty -raw; cat", "have set the guest's terminal anew", 125},
 		{"no shell any more", "kill -9 0", "in the guest getty reads the terminal", 125},
