@@ -341,17 +341,16 @@ func TestRunErrors(t *testing.T) {
 	expect := func(what, want string, args ...string) {
 		t.Helper()
 		stderr, status := run(args...)
-		wantStatus := 125
-		if what == "timeout" {
-			wantStatus = 124
-		}
-		if status != wantStatus {
+		if status != 125 {
 			t.Errorf("%s: status %d", what, status)
 		}
 		oneLine(t, what, stderr, want)
 	}
 	before := time.Now()
-	expect("timeout", "timed out after 300ms", "--timeout", "300ms", "while true; do :; done")
+	// On a slow host V7 is not up by then, and what is kept of it is told too.
+	if stderr, status := run("--timeout", "300ms", "while true; do :; done"); status != 124 || !strings.HasSuffix(stderr, "v7em: timed out after 300ms (--timeout)\n") {
+		t.Errorf("timeout: %q, status %d", stderr, status)
+	}
 	if d := time.Since(before); d > time.Minute {
 		t.Errorf("the timeout of 300 ms took %v", d)
 	}
