@@ -990,7 +990,7 @@ given numbers, each from 0 to 255.`,
 
 // sayOn returns a function that tells the user a line.
 func sayOn(w io.Writer) func(line string) {
-	return func(line string) { fmt.Fprintf(w, "v7em: %s\n", line) }
+	return func(line string) { fmt.Fprintf(w, "v7em: %s\n", escape.Line(line)) }
 }
 
 func fsRmCommand(r *fsRegion) *cobra.Command {
