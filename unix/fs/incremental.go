@@ -27,7 +27,7 @@ import (
 //
 // It keeps the inodes, and of the other blocks those that the check reads:
 // indirect blocks, directories and the free chain, 250 to 500 KB for an RK05. An
-// Update of one block with its Report takes 0.1 to 2 µs and allocates nothing,
+// Update of one block with its Report takes 0.1 to 5 µs and allocates nothing,
 // more only when a big directory or file comes or goes, for all that is in it.
 // When blocks are shared so wildly that Check gives up, when the device has
 // errors or the superblock makes no sense, each Report is a full Check; one that
