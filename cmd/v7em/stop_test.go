@@ -139,8 +139,8 @@ func TestBootForeign(t *testing.T) {
 }
 
 // stuckReader runs v7em run with a standard output that nobody reads, and returns it when
-// it has begun to write there.
-func stuckReader(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+// it has begun to write there, or has ended before.
+func stuckReader(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer, begun bool) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -161,10 +161,8 @@ func stuckReader(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buf
 		cmd.Process.Kill()
 		r.Close()
 	})
-	if _, err := io.ReadFull(r, make([]byte, 2)); err != nil {
-		t.Fatal(err)
-	}
-	return cmd, stderr
+	_, err = io.ReadFull(r, make([]byte, 2))
+	return cmd, stderr, err == nil
 }
 
 // slack is what ending in good order may take on a busy host. Without a time of its own a
@@ -188,7 +186,7 @@ func TestRunStuckReader(t *testing.T) {
 		dir := newMachineDir(t)
 		made := fmt.Sprintf("/made%d", i)
 		args := append([]string{"run", "--dir", dir}, tt.args...)
-		cmd, stderr := stuckReader(t, append(args, "mkdir "+made+"; yes")...)
+		cmd, stderr, begun := stuckReader(t, append(args, "mkdir "+made+"; yes")...)
 		if tt.signal != nil {
 			time.Sleep(time.Second / 2) // until all pipes are full, most likely
 			cmd.Process.Signal(tt.signal)
@@ -198,6 +196,9 @@ func TestRunStuckReader(t *testing.T) {
 		late.Stop()
 		if got := cmd.ProcessState.ExitCode(); got != tt.status {
 			t.Errorf("%s: status %d", tt.want, got)
+		}
+		if !begun && tt.signal == nil {
+			continue // a host so slow that the time was over before V7 was up
 		}
 		oneLine(t, tt.want, stderr.String(), tt.want)
 		packsAreWhole(t, dir, made)
@@ -276,7 +277,7 @@ func TestStuckReaders(t *testing.T) {
 		cat = append(cat, "/unix")
 	}
 	for _, args := range [][]string{cat, {"bare", filepath.Join(dir, "loop.lda")}} {
-		cmd, stderr := stuckReader(t, args...)
+		cmd, stderr, _ := stuckReader(t, args...)
 		time.Sleep(time.Second / 2) // until the pipe is full
 		cmd.Process.Signal(syscall.SIGTERM)
 		late := time.AfterFunc(slack, func() { cmd.Process.Kill() })
