@@ -115,6 +115,7 @@ func TestLines(t *testing.T) {
 		{name: "keys that mean nothing", typed: "a<up><left><right><down>\x1b[15~\x1bOPb\x1b[200~c<ret>", screen: "# abc$", reads: "abc$"},
 		{name: "not ASCII", typed: "café “x” 漢<ret>", screen: `# cafe "x"$`, reads: `cafe "x" $`},
 		{name: "margins", typed: "0123456789abcdefghi<bs><bs><home>x<end>y<ret>", width: 8, screen: "# x0123456789abcdefgy$", reads: "x0123456789abcdefgy$"},
+		{name: "backspace at the margin below", typed: "a<ret>01234567<bs><bs>x", width: 8, screen: "# a$012345x", reads: "a$"},
 		{name: "backspace at the margin", typed: "012345<bs><bs>67<bs>x", width: 8, screen: "# 01236x"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -399,6 +400,17 @@ func TestFlushed(t *testing.T) {
 	v.types("y\x7f")
 	if s := v.screen.String(); s != "# @x" {
 		t.Errorf("screen %q", s)
+	}
+	v = newV7(t, 0)
+	for _, c := range []byte("ab") {
+		v.k.Type(v.d.Put(c)...)
+	}
+	v.step(0)
+	v.step(0)
+	v.outq = nil
+	v.types("\x1b[Dc\r") // does not wait for what will not come
+	if s := v.reads(); s != "acb$" {
+		t.Errorf("V7 reads %q", s)
 	}
 }
 

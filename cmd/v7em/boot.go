@@ -257,6 +257,8 @@ func (t *terminal) serve(ctx context.Context) (leaving, error) {
 			t.rest = p
 		case <-late:
 			wait(t.late(ctx))
+		case <-t.continued:
+			t.redisplay(ctx)
 		case <-ctx.Done():
 			return t.byForce(), errors.New("ended by a signal")
 		case <-t.ended:

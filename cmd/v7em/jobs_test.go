@@ -50,7 +50,7 @@ func TestBootStopped(t *testing.T) {
 	u.logsIn()
 	u.types("echo half")
 	u.sees("echo half")
-	const away = 5 * time.Second
+	const away = 4 * time.Second
 	u.stops(away)
 	u.sees("# echo half")
 	u.types("x\x7f-done\r")

@@ -10,8 +10,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"v7em/machine"
 )
 
 // jobs keeps the terminal as it has to be when v7em is stopped and goes on, until the
@@ -34,7 +32,7 @@ func (t *terminal) jobs(ctx context.Context) (end func()) {
 					t.screen.suspend()
 					_ = unix.Kill(unix.Getpid(), unix.SIGSTOP) // a process may stop itself
 				} else {
-					t.goOn(ctx)
+					t.goOn()
 				}
 			case <-ctx.Done():
 				return
@@ -48,13 +46,11 @@ func (t *terminal) jobs(ctx context.Context) (end func()) {
 	}
 }
 
-// goOn takes the terminal again.
-func (t *terminal) goOn(ctx context.Context) {
+// goOn takes the terminal again. The goroutine that serves it shows the prompt.
+func (t *terminal) goOn() {
 	t.screen.resume()
 	if t.watch == nil && t.choosing.Load() {
 		_, _ = t.screen.Write([]byte("\r\nv7em> "))
-	} else if t.watch == nil {
-		t.do(ctx, func(*machine.Machine) { t.keyboard.Redisplay() })
 	}
 	select {
 	case t.continued <- struct{}{}:

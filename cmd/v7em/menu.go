@@ -35,10 +35,17 @@ func (t *terminal) menu(ctx context.Context) leaving {
 	t.screen.hold()
 	how := t.choose(ctx)
 	t.screen.release()
-	if how == stay && t.watch == nil {
-		t.do(ctx, func(*machine.Machine) { t.keyboard.Redisplay() })
+	if how == stay {
+		t.redisplay(ctx)
 	}
 	return how
+}
+
+// redisplay shows the prompt again, where something else was on the screen.
+func (t *terminal) redisplay(ctx context.Context) {
+	if t.watch == nil {
+		t.do(ctx, func(*machine.Machine) { t.keyboard.Redisplay() })
+	}
 }
 
 // choose is the menu.

@@ -77,7 +77,7 @@ func TestConsole(t *testing.T) {
 	f.set("_proc", 2*procSize+procWchan, f.symbols["_kl11"])
 	set(ttyState, ttyOpen)
 	set(ttyFlags, uint16(TTYCbreak))
-	if c, ok := k.Console(&f.guest); !ok || !c.Reading || c.Stopped || c.LineMode() {
+	if c, ok := k.Console(&f.guest); !ok || !c.Reading || c.Reader != "sh" || c.Stopped || c.LineMode() {
 		t.Errorf("a shell reads in cbreak mode: %+v", c)
 	}
 	set(ttyFlags, uint16(TTYRaw))
