@@ -173,7 +173,9 @@ func open(home, journal *backing, force bool) (*recovered, error) {
 	if err != nil {
 		return nil, journalError(home.path, nil, err)
 	}
-	home.shape.journaled(j.blocks)
+	if err := home.shape.journaled(j.blocks); err != nil {
+		return nil, journalError(home.path, j, err)
+	}
 	image, err := home.shape.load(home.f)
 	if err != nil {
 		return nil, &Error{Op: "read", Unit: home.unit, Path: home.path, Block: -1, Err: err}
@@ -247,7 +249,9 @@ func loadThrough(f *os.File, path string, form *shape, unit string) (*block.Stor
 			if j, err = readJournal(osFile{jf}); err != nil {
 				return nil, Recovery{}, journalError(path, nil, err)
 			}
-			form.journaled(j.blocks)
+			if err := form.journaled(j.blocks); err != nil {
+				return nil, Recovery{}, journalError(path, j, err)
+			}
 		}
 	}
 	store, err := form.load(f)

@@ -167,7 +167,7 @@ func lookThrough(image *block.Store, j *journal, force bool) (*recovered, error)
 // there was one.
 func lookThroughAfter(before *recovered, image *block.Store, j *journal, force bool) (*recovered, error) {
 	if j.blocks != image.Blocks() {
-		return nil, fmt.Errorf("%w: it is of a pack of %d blocks, this one has %d", ErrForeign, j.blocks, image.Blocks())
+		return nil, wrongSize(j.blocks, image.Blocks())
 	}
 	r := &recovered{j: j, plan: makePlan(j.header, j.records), store: image.Clone()}
 	p := &r.plan
@@ -241,33 +241,68 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 }
 
 // torn says whether block n of the image may be one of which a home write stopped in its
-// middle, as when the host has no room for the rest: it begins as a transaction brings
-// it, with the first byte that is another at least, and does not go on so to the last.
+// middle, as when the host has no room for the rest: it begins as some transaction brings
+// it and ends as one before brings it, or as it was before them all.
 func (r *recovered) torn(image *block.Store, n int) bool {
-	var is [block.Size]byte
-	image.ReadBlock(n, is[:])
-	var firsts, lasts []int // of the transactions so far
+	is := make([]byte, block.Size)
+	image.ReadBlock(n, is)
+	var versions [][]byte
+	var was before
 	for i := range r.plan.apply {
 		entries, err := r.j.entries(&r.plan.apply[i])
 		if err != nil {
 			return false
 		}
 		for _, e := range entries {
-			if e.Block != n || e.redo == nil {
-				continue
-			}
-			first, last := e.before.changes()
-			firsts, lasts = append(firsts, first), append(lasts, last)
-			// Some of those before it may not have come home.
-			for k := range firsts {
-				first, last := slices.Min(firsts[k:]), slices.Max(lasts[k:])
-				if bytes.Equal(is[:first+1], e.redo[:first+1]) && is[last] != e.redo[last] && bytes.Equal(is[last+1:], e.redo[last+1:]) {
-					return true
+			if e.Block == n && e.redo != nil {
+				if versions == nil {
+					was = e.before
 				}
+				versions = append(versions, e.redo)
 			}
 		}
 	}
+	first, last := was.changes() // in which it was another than in the first version; between, nobody knows
+	for i, v := range versions {
+		done := common(is, v)
+		for _, old := range versions[:i] {
+			if bytes.Equal(is[done:], old[done:]) {
+				return true
+			}
+		}
+		begun := first
+		if i > 0 {
+			begun = min(first, common(v, versions[0]))
+		}
+		fits := done > begun
+		for p := done; p < block.Size && fits; p++ {
+			switch same := is[p] == versions[0][p]; {
+			case p < first || p > last:
+				fits = same
+			case p == first || p == last:
+				fits = !same
+			}
+		}
+		if fits {
+			return true
+		}
+	}
 	return false
+}
+
+// common returns how many bytes of two blocks are the same, from the beginning.
+func common(a, b []byte) int {
+	for i := range a {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return len(a)
+}
+
+// wrongSize says that a journal is of a pack of another size.
+func wrongSize(of, is int) error {
+	return fmt.Errorf("%w: it is of a pack of %d blocks, this one has %d", ErrForeign, of, is)
 }
 
 // holds says whether block n of a store has the contents b.

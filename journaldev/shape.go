@@ -141,12 +141,17 @@ func measure(f io.ReaderAt, path string, size int64, kind Kind, anySize bool) (s
 }
 
 // journaled takes what a journal of the image says of the pack's size, if that may be. It
-// was made when somebody knew.
-func (s *shape) journaled(blocks int) {
+// was made when somebody knew. If it is of a pack of another size the error says so, before
+// a file of any size is read.
+func (s *shape) journaled(blocks int) error {
 	known := slices.ContainsFunc(Kinds, func(k Kind) bool { return k.Blocks == blocks })
 	if s.open && (known && s.length <= int64(blocks)*block.Size || int64(blocks) == s.length/block.Size) {
 		s.blocks = blocks
 	}
+	if s.blocks != blocks {
+		return wrongSize(blocks, s.blocks)
+	}
+	return nil
 }
 
 // load reads the pack out of a file of this shape.
