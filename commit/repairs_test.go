@@ -55,7 +55,11 @@ func TestRepairs(t *testing.T) {
 	booted := guest.Boot(t, guest.Options{})
 	const root = 4000
 	mended, held, alike := 0, 0, 0
-	for seed := range n {
+	for i := range n {
+		seed := i
+		if !form.Long() && i < 3 {
+			seed += 112 // a new settler finds a root whose superblock has been put right
+		}
 		rng := rand.New(rand.NewPCG(uint64(seed), 8))
 		pick := func(list ...string) string { return list[rng.IntN(len(list))] }
 		g := booted.Clone(t)

@@ -91,30 +91,59 @@ func (v *View) Exchange(dev uint16) {
 	}
 }
 
-// Fits says whether a mounted device's superblock in memory may have been read from the
-// pack in the drive, or written there last: as long as nothing has changed it they are
-// alike, and their sizes, names and times in any case.
+// Fits says whether what V7 has in memory of a mounted device may be of the pack in the
+// drive. The superblock was read there, or written last: as long as nothing has changed it
+// both are alike, and their sizes, names and times in any case. The root's may have been
+// put right on the pack meanwhile (icheck -s); there it is enough that most of the inodes
+// in memory that have not changed are those of the pack.
 func (v *View) Fits(dev uint16, pack Blocks) bool {
 	m := v.mount(dev)
 	if m == nil || pack == nil {
 		return false
 	}
 	var mem, disk [fs.BlockSize]byte
-	r := &reader{g: v.g}
-	r.bytes(m.super, mem[:])
-	if b := v.cached(dev, fs.SuperBlock); b != nil && b.flags&bDelwri != 0 {
-		r.bytes(b.data, disk[:])
-	} else if err := pack.ReadBlock(m.First+fs.SuperBlock, disk[:]); err != nil {
+	(&reader{g: v.g}).bytes(m.super, mem[:])
+	if v.read(m, fs.SuperBlock, pack, disk[:]) != nil {
 		return false
 	}
 	var a, b fs.Super
 	a.Decode(mem[:])
 	b.Decode(disk[:])
-	if a.FMod != 0 {
-		return a.ISize == b.ISize && a.FSize == b.FSize && a.Time == b.Time && a.FName == b.FName && a.FPack == b.FPack
+	if a.ISize != b.ISize || a.FSize != b.FSize || a.FName != b.FName || a.FPack != b.FPack {
+		return false
 	}
+	fmod := a.FMod != 0
 	b.FLock, b.ILock, b.FMod, b.ROnly = a.FLock, a.ILock, a.FMod, a.ROnly
-	return a == b
+	if fmod && a.Time == b.Time || a == b {
+		return true
+	}
+	if m != &v.mounts[0] {
+		return false
+	}
+	match, all := 0, 0
+	for i := range v.inodes {
+		n := &v.inodes[i]
+		at, off := fs.InodeBlock(n.number)
+		if n.dev != dev || n.flag&(iUpd|iAcc|iChg) != 0 || v.read(m, at, pack, disk[:]) != nil {
+			continue
+		}
+		var own fs.Inode
+		own.Decode(disk[off:])
+		own.ATime, own.MTime, own.CTime = 0, 0, 0
+		if all++; own == n.node {
+			match++
+		}
+	}
+	return all > 0 && 2*match > all
+}
+
+// read reads a block of a mounted device as the kernel will have it written.
+func (v *View) read(m *mount, n int, pack Blocks, p []byte) error {
+	if b := v.cached(m.Dev, n); b != nil && b.flags&bDelwri != 0 {
+		(&reader{g: v.g}).bytes(b.data, p)
+		return nil
+	}
+	return pack.ReadBlock(m.First+n, p)
 }
 
 // Mounted returns the numbers of the devices in the mount table. It is quick and checks
