@@ -4,35 +4,48 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"v7em/block"
 )
 
 // drive does a volume's I/O: one goroutine performs, one after the other, what the
-// core asks for. Its fields belong to that goroutine, but for the time before it
-// starts and after it has stopped.
+// core asks for, and another brings home what is committed, so that no commit waits for
+// a sync of the image. Its fields belong to the first, but for the time before it
+// starts and after it has stopped; the image belongs to the second, but for what goes
+// there directly, which the core has the second stand still for.
 type drive struct {
 	home, journal *backing
-	head          header      // as it is in the journal
-	print         fingerprint // of the newest transaction in the journal
-	state         packState   // likewise
-	stopped       chan struct{}
+	head          header        // as it is in the journal
+	print         fingerprint   // of the newest transaction in the journal
+	state         packState     // likewise
+	stopped       chan struct{} // closed when both have ended
 
 	late   []byte // with FlawMarkFirst, records that are not written yet
 	lateAt uint64 // and where they go
 }
 
-// run is the goroutine. It ends when the volume is stopping and all is home, when
+// run is both goroutines. They end when the volume is stopping and all is home, when
 // it was cut, or when something has failed.
 func (v *Volume) run() {
-	defer close(v.stopped)
+	var both sync.WaitGroup
+	both.Go(func() { v.lane(v.stepJournal) })
+	both.Go(func() { v.lane(v.stepHome) })
+	both.Wait()
+	close(v.stopped)
+}
+
+// lane does I/O until there will be no more. What one lane has done is work for the other.
+func (v *Volume) lane(step func() bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for {
 		switch {
-		case v.step():
-		case v.stopping || v.Err() != nil:
+		case step():
+			v.work.Broadcast()
+		case v.cut, v.Err() != nil, v.stopping && v.core.quiet() && len(v.loose) == 0:
+			v.work.Broadcast()
 			return
 		default:
 			v.work.Wait()
@@ -40,20 +53,45 @@ func (v *Volume) run() {
 	}
 }
 
-// step does the next piece of I/O, and returns false if there is none. mu is held,
-// but not during the I/O.
-func (v *Volume) step() bool {
+// step does the next piece of I/O of a volume that is driven by hand, and returns false
+// if there is none. mu is held, but not during the I/O.
+func (v *Volume) step() bool { return v.stepJournal() || v.stepLoose() }
+
+// stepJournal does the next piece of I/O, but what nextHome tells if there are lanes.
+func (v *Volume) stepJournal() bool {
 	if v.cut || v.Err() != nil {
 		return false
 	}
-	if a := v.core.next(); a.op != opNone {
-		v.mu.Unlock()
-		err := v.perform(a)
-		v.mu.Lock()
-		v.finish(a, err)
-		return true
+	a := v.core.next()
+	if a.op == opNone {
+		return false
 	}
-	if len(v.loose) == 0 {
+	v.mu.Unlock()
+	err := v.perform(a)
+	v.mu.Lock()
+	v.finish(a, err, v.core.done)
+	return true
+}
+
+// stepHome brings something home.
+func (v *Volume) stepHome() bool {
+	if v.cut || v.Err() != nil {
+		return false
+	}
+	a := v.core.nextHome()
+	if a.op == opNone {
+		return !v.core.directs() && v.stepLoose()
+	}
+	v.mu.Unlock()
+	err := v.perform(a)
+	v.mu.Lock()
+	v.finish(a, err, v.core.doneHome)
+	return true
+}
+
+// stepLoose brings swap space home.
+func (v *Volume) stepLoose() bool {
+	if v.cut || v.Err() != nil || len(v.loose) == 0 {
 		return false
 	}
 	loose := v.loose
@@ -200,13 +238,15 @@ func (v *Volume) begin(sectors int) error {
 	return nil
 }
 
-// finish tells the core how a piece of I/O went. mu is held.
-func (v *Volume) finish(a action, err error) {
+// finish tells the core, by done, how a piece of I/O went. mu is held.
+func (v *Volume) finish(a action, err error, done func(error)) {
 	before := v.core.committed
-	v.core.done(err)
+	done(err)
 	if err != nil {
 		v.fail(err)
-		return
+	}
+	if v.Err() != nil {
+		return // the other lane has failed meanwhile: nothing counts any more
 	}
 	switch a.op {
 	case opJournal:
@@ -286,11 +326,13 @@ func (v *Volume) Cut() {
 func (v *Volume) stop(cut bool) {
 	v.mu.Lock()
 	v.stopping, v.cut = true, v.cut || cut
-	v.work.Signal()
+	v.work.Broadcast()
 	v.room.Broadcast()
 	v.mu.Unlock()
 	if v.o.ByHand {
-		v.run()
+		for v.Step() {
+		}
+		close(v.stopped)
 	}
 	<-v.stopped
 }

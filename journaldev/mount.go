@@ -228,7 +228,7 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	}
 	v.core = newCore(o.Transactions, v.head.home, v.head.start, v.head.ring)
 	v.core.unsafeInherit = o.Flaw == FlawInherit
-	if !o.ByHand {
+	if v.core.lanes = !o.ByHand; v.core.lanes {
 		go v.run()
 	}
 	return v, nil

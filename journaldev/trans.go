@@ -72,6 +72,7 @@ type trans struct {
 	nest    int // gets without their put
 	updates []Update
 	blocks  map[int]held
+	going   bool   // in TRANS: the home writes and sync under way are its own
 	first   uint64 // where its records start in the ring, from START on
 	sectors int    // how many sectors of the ring its records and mark take
 }
@@ -139,7 +140,16 @@ type core struct {
 	waiting   bool   // a get found nothing free
 	chain     op     // what has to follow the I/O just done
 	doing     action // the I/O under way
+	homing    op     // what has to follow of what brings transactions home: opNone or opHomeSync
+	homeward  uint64 // the newest transaction that is on its way home
+	markDue   bool   // all up to c.home are home, and no mark says so yet
 	err       error  // the I/O that failed: nothing moves any more (rule 7)
+
+	// lanes has the I/O that brings transactions home go on beside the other: nextHome
+	// tells it, and doneHome takes its outcome, and next and done are for the rest. Then a
+	// sync of the image holds up no commit.
+	lanes     bool
+	doingHome action
 
 	// unsafeInherit is for tests: it treats a block that a newer transaction has
 	// as home, though that one may never commit.
@@ -272,17 +282,55 @@ func (c *core) used() int {
 
 // syncs says whether the I/O to do now is a sync that follows from the one before.
 func (c *core) syncs() bool {
-	return c.err == nil && (c.chain == opDataSync || c.chain == opJournalSync || c.chain == opHomeSync)
+	return c.err == nil && (c.chain == opDataSync || c.chain == opJournalSync || c.homing == opHomeSync)
 }
 
 // next returns the I/O to do now. After it the caller must call done before the
-// next next. opNone says that there is nothing to do until the next put.
+// next next. opNone says that there is nothing to do until the next put, or doneHome.
 func (c *core) next() action {
 	if c.err != nil {
 		return action{}
 	}
-	c.doing = c.decide()
+	if c.homing != opNone && !c.lanes {
+		c.doing = action{op: c.homing}
+	} else if c.doing = c.decide(); c.doing.op == opNone && !c.lanes {
+		c.doing = c.decideHome()
+	}
 	return c.doing
+}
+
+// nextHome is next for what brings transactions home. It returns nothing while direct
+// data is on its way to the image.
+func (c *core) nextHome() action {
+	if c.err != nil || c.directs() {
+		return action{}
+	}
+	if c.homing != opNone {
+		c.doingHome = action{op: c.homing}
+	} else {
+		c.doingHome = c.decideHome()
+	}
+	return c.doingHome
+}
+
+// quiet says that nothing is under way, or waits to be, but what has nobody inside yet.
+func (c *core) quiet() bool {
+	busy := c.doing.op != opNone || c.doingHome.op != opNone || c.chain != opNone || c.homing != opNone || c.markDue
+	for i := range c.trans {
+		switch t := &c.trans[i]; t.state {
+		case StateFree, StateEStart:
+		case StateCreate:
+			busy = busy || t.nest == 0
+		default:
+			busy = true
+		}
+	}
+	return !busy
+}
+
+// directs says that direct data is on its way to the image.
+func (c *core) directs() bool {
+	return c.doing.op == opData || c.doing.op == opDataSync || c.chain == opDataSync
 }
 
 func (c *core) decide() action {
@@ -290,12 +338,18 @@ func (c *core) decide() action {
 	case opNone:
 	case opJournal:
 		return c.journal(c.in(StateStart))
-	case opMark:
+	default:
+		return action{op: c.chain}
+	}
+	switch {
+	case !c.markDue:
+	case c.used()+markReserve > c.ring && c.in(StateEStart) != nil:
+		return action{op: opJournalSync} // the mark before makes room for this one
+	default:
+		c.markDue = false
 		a := action{op: opMark, id: c.home, at: c.head, sectors: 1}
 		c.head++
 		return a
-	default:
-		return action{op: c.chain}
 	}
 	ready := c.in(StateCreate)
 	if ready != nil && ready.nest > 0 {
@@ -303,6 +357,8 @@ func (c *core) decide() action {
 	}
 	room := ready != nil && c.used()+ready.sectors+markReserve <= c.ring
 	switch {
+	case room && hasDirect(ready) && (c.homing != opNone || c.doingHome.op != opNone):
+		return action{} // one at a time on the image
 	case room:
 		ready.state = StateStart
 		ready.first = c.head
@@ -312,12 +368,23 @@ func (c *core) decide() action {
 		return c.journal(ready)
 	case (ready != nil || c.waiting) && c.in(StateEStart) != nil:
 		return action{op: opJournalSync}
-	case c.in(StateTrans) != nil:
-		return action{op: opHome, writes: c.homeWrites()}
+	case c.in(StateTrans) != nil: // bring that home first
 	case ready != nil:
 		return action{op: opGrow, sectors: max(2*c.ring, ready.sectors+markReserve)}
 	}
 	return action{}
+}
+
+// decideHome begins to bring home what is committed.
+func (c *core) decideHome() action {
+	if c.in(StateTrans) == nil {
+		return action{}
+	}
+	for i := range c.trans {
+		c.trans[i].going = c.trans[i].state == StateTrans
+	}
+	c.homeward = c.committed
+	return action{op: opHome, writes: c.homeWrites()}
 }
 
 func hasDirect(t *trans) bool {
@@ -360,7 +427,21 @@ func (c *core) homeWrites() []homeWrite {
 // done tells that the I/O which next returned is done, or failed.
 func (c *core) done(err error) {
 	a := c.doing
-	c.doing, c.chain = action{}, opNone
+	c.doing = action{}
+	if a.op != opHome && a.op != opHomeSync {
+		c.chain = opNone
+	}
+	c.ended(a, err)
+}
+
+// doneHome is done for nextHome.
+func (c *core) doneHome(err error) {
+	a := c.doingHome
+	c.doingHome = action{}
+	c.ended(a, err)
+}
+
+func (c *core) ended(a action, err error) {
 	if err != nil {
 		c.err = err
 		return
@@ -381,13 +462,20 @@ func (c *core) done(err error) {
 		c.move(StateStart, StateTrans)
 		c.move(StateEStart, StateFree)
 	case opHome:
-		c.chain = opHomeSync
+		c.homing = opHomeSync
 	case opHomeSync:
-		c.move(StateTrans, StateEnd)
-		c.home = c.committed
-		c.chain = opMark
+		for i := range c.trans {
+			if t := &c.trans[i]; t.going {
+				t.state, t.going = StateEnd, false
+			}
+		}
+		c.home, c.homing, c.markDue = c.homeward, opNone, true
 	case opMark:
-		c.move(StateEnd, StateEStart)
+		for i := range c.trans { // newer ones may have come home meanwhile
+			if t := &c.trans[i]; t.state == StateEnd && t.id <= a.id {
+				t.state = StateEStart
+			}
+		}
 	case opGrow:
 		c.ring = a.sectors
 	}

@@ -34,11 +34,12 @@ type cell struct {
 type model struct {
 	rules
 
-	c       *core
-	doing   action
-	bracket uint64 // the transaction that a bracket has entered
-	opened  int    // how many brackets there were
-	waiting bool   // the guest's commit waits for a free transaction
+	c         *core
+	doing     action
+	doingHome action // with lanes
+	bracket   uint64 // the transaction that a bracket has entered
+	opened    int    // how many brackets there were
+	waiting   bool   // the guest's commit waits for a free transaction
 
 	states []content      // the state of each commit, the first being the empty pack
 	of     map[uint64]int // which of them a transaction holds
@@ -57,12 +58,13 @@ type rules struct {
 	markFirst     bool // write the records after the mark
 	noMark        bool // write no completion marks
 	noHomeSync    bool // do not sync the image
+	lanes         bool // bring home beside the rest; no rule
 	commits       int  // how many the guest makes
 }
 
 func newModel(r rules) *model {
 	m := &model{rules: r, c: newCore(2, 0, 0, modelRing), states: []content{{}}, of: map[uint64]int{}}
-	m.c.unsafeInherit = r.unsafeInherit
+	m.c.unsafeInherit, m.c.lanes = r.unsafeInherit, r.lanes
 	for i := range m.journal {
 		m.journal[i] = []cell{{}}
 	}
@@ -115,13 +117,14 @@ func (m *model) key() string {
 	c := m.c
 	for i := range c.trans {
 		t := &c.trans[i]
-		add(int(t.id), int(t.state), t.nest, int(t.first), t.sectors, m.of[t.id])
+		add(int(t.id), int(t.state), t.nest, int(t.first), t.sectors, m.of[t.id], flag(t.going))
 		for b := range modelBlocks {
 			h, ok := t.blocks[b]
 			add(flag(ok), int(h.heir))
 		}
 	}
 	add(int(c.last), int(c.committed), int(c.home), int(c.head), flag(c.waiting), flag(c.err != nil), int(c.chain), int(m.doing.op), int(m.bracket),
+		int(c.homing), int(c.homeward), flag(c.markDue), int(m.doingHome.op), int(m.doing.id),
 		m.opened, flag(m.waiting), m.acked, m.of[c.committed], len(m.late), len(m.states))
 	for _, s := range m.states {
 		add(s[:]...)
@@ -230,7 +233,7 @@ func (m *model) steps() []*model {
 		n := m.clone()
 		if n.doing = n.c.next(); n.doing.op != opNone {
 			n.path = append(n.path, fmt.Sprintf("do %d %v", n.doing.op, n.doing.writes))
-			n.perform()
+			n.perform(n.doing)
 			next = append(next, n)
 		}
 	} else {
@@ -246,6 +249,26 @@ func (m *model) steps() []*model {
 			}
 		})
 	}
+	if !m.lanes {
+		return next
+	}
+	if m.doingHome.op == opNone {
+		n := m.clone()
+		if n.doingHome = n.c.nextHome(); n.doingHome.op != opNone {
+			n.path = append(n.path, fmt.Sprintf("do %d %v beside", n.doingHome.op, n.doingHome.writes))
+			n.perform(n.doingHome)
+			next = append(next, n)
+		}
+		return next
+	}
+	step("fails beside", func(n *model) {
+		n.c.doneHome(errBroken)
+		n.doingHome = action{}
+	})
+	step("done beside", func(n *model) {
+		n.c.doneHome(nil)
+		n.doingHome = action{}
+	})
 	return next
 }
 
@@ -255,8 +278,7 @@ func (m *model) put(c cell) {
 }
 
 // perform does the I/O asked for.
-func (m *model) perform() {
-	a := m.doing
+func (m *model) perform(a action) {
 	if len(m.late) > 0 && a.op != opJournalSync {
 		for _, c := range m.late {
 			m.put(c)
@@ -303,10 +325,7 @@ func (m *model) perform() {
 
 // writeAhead checks rule 1: what goes home is durable in the journal.
 func (m *model) writeAhead() error {
-	if m.doing.op != opHome {
-		return nil
-	}
-	for _, w := range m.doing.writes {
+	for _, w := range slices.Concat(m.doing.writes, m.doingHome.writes) {
 		t := m.c.find(w.id)
 		for i := range t.sectors {
 			at := (t.first + uint64(i)) % modelRing
@@ -425,13 +444,15 @@ func check(r rules) (int, error) {
 }
 
 func TestModel(t *testing.T) {
-	n, err := check(rules{commits: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d worlds", n)
-	if n < 10_000 {
-		t.Errorf("only %d worlds: the model does nothing", n)
+	for _, lanes := range []bool{false, true} {
+		n, err := check(rules{lanes: lanes, commits: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d worlds", n)
+		if n < 10_000 {
+			t.Errorf("only %d worlds: the model does nothing", n)
+		}
 	}
 }
 
@@ -445,11 +466,13 @@ func TestModelFindsBrokenRules(t *testing.T) {
 		"no completion marks":                   {noMark: true, commits: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := check(r)
-			if err == nil {
-				t.Fatal("the model checker finds nothing wrong")
+			for _, r.lanes = range []bool{false, true} {
+				_, err := check(r)
+				if err == nil {
+					t.Fatal("the model checker finds nothing wrong")
+				}
+				t.Log(err)
 			}
-			t.Log(err)
 		})
 	}
 }

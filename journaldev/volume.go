@@ -119,7 +119,7 @@ type Volume struct {
 
 	// mu protects what follows, but is never held during I/O.
 	mu       sync.Mutex
-	work     sync.Cond // there may be something to do for the drive goroutine
+	work     sync.Cond // there may be something to do for the drive's goroutines
 	room     sync.Cond // a transaction may have become free
 	core     *core
 	bodies   map[uint64]*body // of the transactions in CREATE, START and TRANS
@@ -245,7 +245,7 @@ func (v *Volume) WriteBlock(n int, buf []byte) error {
 	case sp.swap.Has(n):
 		v.loose[n] = bytes.Clone(buf)
 		v.strays[n] = true
-		v.work.Signal()
+		v.work.Broadcast()
 	case sp.coming.Has(n):
 		v.coming[n] = bytes.Clone(buf)
 	}
@@ -350,7 +350,7 @@ func (v *Volume) Commit(state *block.Store, note Note) (*Ticket, error) {
 	v.core.put(id, transSectors(b.entries, v.o.Undo, b.noteJSON))
 	v.layout, v.layoutID = layout, id
 	v.newest = b.ticket
-	v.work.Signal()
+	v.work.Broadcast()
 	return b.ticket, nil
 }
 
@@ -389,7 +389,7 @@ func (v *Volume) settle(swap Range) {
 		case swap.Has(n):
 			v.loose[n] = b
 			v.strays[n] = true
-			v.work.Signal()
+			v.work.Broadcast()
 			fallthrough
 		case !v.o.Swap.Has(n):
 			delete(v.coming, n)
@@ -434,7 +434,7 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 			v.step()
 			continue
 		}
-		v.work.Signal()
+		v.work.Broadcast()
 		v.room.Wait()
 	}
 	b = v.bodies[id]
