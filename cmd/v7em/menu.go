@@ -285,7 +285,7 @@ func (t *terminal) status(m *machine.Machine) {
 		s := t.committer.Stats()
 		fmt.Fprintf(t.screen, "%s, %d not settled in time\r\n", count(s.Settled+s.Prefixes+s.Fallbacks, "commit point"), s.Unsettled)
 		for _, line := range t.committer.Status().Lines() {
-			fmt.Fprintf(t.screen, "%s\r\n", line)
+			fmt.Fprintf(t.screen, "%s\r\n", fold(line, statusColumns))
 		}
 	}
 }

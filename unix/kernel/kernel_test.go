@@ -148,13 +148,13 @@ func TestWrongVolume(t *testing.T) {
 		breakIt func(f *fake)
 		want    string
 	}{
-		"free blocks":      {super(6, 51), "51 free blocks"},
-		"fewer than none":  {super(6, 0o177777), "-1 free blocks"},
-		"free inodes":      {super(208, 101), "101 free inodes"},
-		"too long":         {super(4, rkBlocks+1), "4873 blocks"},
-		"of 2^31 blocks":   {super(2, 0o77777), "blocks, and the device 4872"},
-		"no inodes":        {super(0, 2), "inodes up to block 2"},
-		"all inodes":       {super(0, 0o177777), "inodes up to block 65535"},
+		"free blocks":      {super(6, 51), "s_nfree 51"},
+		"fewer than none":  {super(6, 0o177777), "s_nfree -1"},
+		"free inodes":      {super(208, 101), "s_ninode 101"},
+		"too long":         {super(4, rkBlocks+1), "s_fsize 4873"},
+		"of 2^31 blocks":   {super(2, 0o77777), "and the device has 4872 blocks"},
+		"no inodes":        {super(0, 2), "s_isize 2,"},
+		"all inodes":       {super(0, 0o177777), "s_isize 65535,"},
 		"inode 0":          {node(0), "inode 0 is in use"},
 		"inode too high":   {node(0o177777), "inode 65535 is in use"},
 		"same as the root": {func(f *fake) { f.set("_mount", mountSize+mountDev, 0o10) }, "overlaps device 000000"},

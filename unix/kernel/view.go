@@ -293,13 +293,13 @@ func (v *View) readMounts(r *reader) error {
 func impossible(s *fs.Super, blocks int) string {
 	switch {
 	case s.ISize <= fs.FirstIBlock || s.FSize <= int32(s.ISize):
-		return fmt.Sprintf("its superblock is impossible: inodes up to block %d of %d", s.ISize, s.FSize)
+		return fmt.Sprintf("its superblock is impossible: s_isize %d, s_fsize %d", s.ISize, s.FSize)
 	case int(s.FSize) > blocks:
-		return fmt.Sprintf("its superblock is impossible: it has %d blocks, and the device %d", s.FSize, blocks)
+		return fmt.Sprintf("its superblock is impossible: s_fsize %d, and the device has %d blocks", s.FSize, blocks)
 	case s.NFree < 0 || s.NFree > fs.NICFree:
-		return fmt.Sprintf("its superblock is impossible: it lists %d free blocks", s.NFree)
+		return fmt.Sprintf("its superblock is impossible: s_nfree %d", s.NFree)
 	case s.NInode < 0 || s.NInode > fs.NICInode:
-		return fmt.Sprintf("its superblock is impossible: it lists %d free inodes", s.NInode)
+		return fmt.Sprintf("its superblock is impossible: s_ninode %d", s.NInode)
 	}
 	return ""
 }
