@@ -7,6 +7,7 @@ import (
 
 	"v7em/block"
 	"v7em/machine"
+	"v7em/mmu"
 	"v7em/rk"
 	"v7em/tests/guest"
 	"v7em/unix/aout"
@@ -293,4 +294,36 @@ func TestSyncIsNotCovered(t *testing.T) {
 			t.Errorf("told %q, %+v", h.told, h.c.Stats())
 		}
 	})
+}
+
+// TestUnknownCallsAreTold: a guest that is not known and makes system calls is told before
+// it writes anything: it is at work, and may have much in its memory.
+func TestUnknownCallsAreTold(t *testing.T) {
+	m, err := machine.New(machine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.AttachRK(7, machine.MemDisk{Store: block.NewStore(rk.RK05Blocks)}); err != nil {
+		t.Fatal(err)
+	}
+	g := guest.Bare(t, m)
+	h := simulated(t, g, time.Millisecond, Options{}, nil, 7)
+	for _, space := range []int{mmu.Kernel << 1, mmu.User << 1} {
+		for i := range 8 {
+			m.MMU.PAR[space][i], m.MMU.PDR[space][i] = uint16(0o200*i), 0o77406
+		}
+	}
+	copy(m.MMU.Mem[0o34/2:], []uint16{0o3000, 0})
+	m.MMU.Mem[0o3000/2] = 0o000002                           // the kernel: rti
+	copy(m.MMU.Mem[0o2000/2:], []uint16{0o104401, 0o000776}) // the user: trap; br .-2
+	m.CPU.SetPSW(0)
+	m.CPU.R[6] = 0o1000
+	m.MMU.MMR0 = 1
+	m.CPU.SetPSW(0o170000)
+	m.CPU.Start(0o2000)
+	m.Run(guest.Second)
+	s := h.c.Status()
+	if h.lines("a prefix of its writes", "no V7 kernel") != 1 || len(h.told) != 1 || s.Promise != WritePrefix {
+		t.Errorf("told %q, %+v", h.told, s)
+	}
 }

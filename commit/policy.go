@@ -3,6 +3,7 @@ package commit
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -335,7 +336,7 @@ func (c *Committer) SetVolumes(volumes map[kernel.Drive]Volume) {
 		}
 	}
 	c.settler.mounted.look(c.m)
-	c.volumes = volumes
+	c.volumes = maps.Clone(volumes)
 	c.newest, c.swap = map[kernel.Drive]*block.Store{}, map[kernel.Drive]journaldev.Range{}
 	c.writes = c.guestWrites()
 }
