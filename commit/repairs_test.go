@@ -148,7 +148,11 @@ func TestRepairs(t *testing.T) {
 		held += map[bool]int{true: 1}[orphan]
 		c := g.Clone(t)
 		c.Sync()
-		compare("what V7's sync writes", plainPack(t, c), true)
+		// The command sync itself takes buffers. What V7 still has of a block that clri has
+		// written past them may be gone then, and what it writes is another block.
+		if last := did[len(did)-1]; !strings.HasPrefix(last, "clri /dev/rrk0") || strings.Contains(strings.Join(did, "\n"), "sync") {
+			compare("what V7's sync writes", plainPack(t, c), true)
+		}
 		if !bytes.Equal(guest.Image(t, g.Drives().Disks[0]), guest.Image(t, c.Drives().Disks[0])) {
 			alike++
 		}
