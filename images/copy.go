@@ -367,7 +367,7 @@ func (c *Copier) outFile(ctx context.Context, r *fs.File, to string) error {
 		}
 	}
 	mode := fs.HostPerm(st.Mode)
-	err := hostfile.Replace(to, hostfile.Options{Names: &c.names}, func(f *hostfile.File) error {
+	err := hostfile.Replace(to, hostfile.Options{Names: &c.names, Context: ctx}, func(f *hostfile.File) error {
 		f.SetMode(mode)
 		f.SetTime(fs.UnixTime(st.MTime))
 		return pour(f, contextReader{ctx, r})

@@ -1,6 +1,8 @@
 package hostfile
 
 import (
+	"bytes"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -70,4 +72,49 @@ func TestDurable(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFull: on a full disk the file that was there stays, whichever way it is written.
+func TestFull(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("needs the right to mount a small tmpfs (run as root): %v", err)
+	}
+	defer syscall.Unmount(dir, 0)
+	path := filepath.Join(dir, "f")
+	put(t, path, "old", 0o644)
+	big := bytes.Repeat([]byte{7}, 2<<20)
+	check := func(o Options) {
+		t.Helper()
+		if err := Write(path, big, o); !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), Prefix) {
+			t.Errorf("%+v: %v", o, err)
+		}
+		has(t, path, "old", "f")
+	}
+	check(Options{})
+	check(Options{Whole: true, Alone: true})
+	// A file that is a mount point itself cannot be replaced, so it is written in place.
+	if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Unmount(path, 0)
+	check(Options{})
+	if err := Write(path, []byte("a longer new one"), Options{}); err != nil {
+		t.Error(err)
+	}
+	has(t, path, "a longer new one", "f")
+	if err := Write(path, []byte("short"), Options{}); err != nil {
+		t.Error(err)
+	}
+	has(t, path, "short", "f")
+	// There is room for the new one beside it, but not for both.
+	big = big[:600<<10]
+	if err := Write(path, big, Options{}); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("longer than there is room: %v", err)
+	}
+	has(t, path, "short", "f")
+	if err := Write(path, []byte("whole"), Options{Whole: true}); !errors.Is(err, syscall.EBUSY) {
+		t.Errorf("whole: %v", err)
+	}
+	has(t, path, "short", "f")
 }

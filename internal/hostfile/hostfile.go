@@ -13,6 +13,7 @@
 package hostfile
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -52,6 +53,11 @@ type Options struct {
 	// what a killed process has left of it is taken away.
 	Alone bool
 
+	// Context, if not nil, says how long to wait for who reads what is no regular file:
+	// a fifo that nobody has opened, a pipe that is full. Without it a fifo that nobody
+	// has opened is an error.
+	Context context.Context
+
 	// Names, if not nil, has the name made durable later, with others: see there.
 	Names *Names
 }
@@ -66,6 +72,8 @@ type File struct {
 	f     *os.File    // what is written now
 	how   way
 	ended bool
+
+	unwatch func() bool // ends what Options.Context does to a direct file
 
 	mode  *fs.FileMode
 	mtime *time.Time
@@ -102,10 +110,9 @@ func Create(path string, o Options) (*File, error) {
 		f.f, f.how = isStd(st), std
 		return f, nil
 	case !st.Mode().IsRegular():
-		if f.f, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
+		if err := f.openDirect(); err != nil {
 			return nil, f.told("open", err)
 		}
-		f.how = direct
 		return f, nil
 	default:
 		f.there = st
@@ -130,6 +137,37 @@ func Create(path string, o Options) (*File, error) {
 	}
 	return f, nil
 }
+
+// openDirect opens what is no regular file.
+func (f *File) openDirect() error {
+	f.how, f.unwatch = direct, func() bool { return true }
+	var over <-chan struct{}
+	if f.o.Context != nil {
+		over = f.o.Context.Done()
+	}
+	for {
+		var err error
+		f.f, err = os.OpenFile(f.path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		switch {
+		case errors.Is(err, syscall.ENXIO) && f.o.Context != nil:
+			select {
+			case <-over:
+				return context.Cause(f.o.Context)
+			case <-time.After(fifoPeriod):
+			}
+			continue
+		case errors.Is(err, syscall.ENXIO):
+			return errors.New("nobody reads it")
+		case err == nil && f.o.Context != nil:
+			// Where there are no deadlines, as of a disk, nothing waits for long.
+			f.unwatch = context.AfterFunc(f.o.Context, func() { _ = f.f.SetWriteDeadline(time.Unix(1, 0)) })
+		}
+		return err
+	}
+}
+
+// fifoPeriod is how often it is seen whether somebody reads a fifo.
+const fifoPeriod = 20 * time.Millisecond
 
 // Replace makes the file at path: fill writes it. On an error from fill nothing is
 // changed.
@@ -163,6 +201,9 @@ func (f *File) OS() *os.File { return f.f }
 // Write appends to the file.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && f.o.Context != nil && f.o.Context.Err() != nil {
+		err = context.Cause(f.o.Context)
+	}
 	return n, f.told("write", err)
 }
 
@@ -184,13 +225,13 @@ func (f *File) Commit() error {
 	}
 	defer f.Abandon()
 	switch f.how {
-	case std, direct:
-		f.ended = true
-		err := syncAny(f.f)
-		if f.how == direct {
-			err = errors.Join(err, f.f.Close())
+	case std:
+		return f.told("sync", syncAny(f.f))
+	case direct:
+		if err := syncAny(f.f); err != nil {
+			return f.told("sync", err)
 		}
-		return f.told("sync", err)
+		return f.told("close", f.f.Close())
 	case place:
 		return f.overwrite(f.f)
 	}
@@ -231,13 +272,15 @@ func (f *File) Abandon() {
 		return
 	}
 	f.ended = true
-	if f.how == std {
+	switch f.how {
+	case std:
 		return
-	}
-	f.f.Close()
-	if f.how != direct {
+	case direct:
+		f.unwatch()
+	default:
 		os.Remove(f.f.Name()) // after Commit it is not there
 	}
+	f.f.Close()
 }
 
 // makeBeside makes the file that will be renamed, in the same directory.

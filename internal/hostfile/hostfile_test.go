@@ -3,7 +3,7 @@
 package hostfile
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -231,11 +231,43 @@ func TestSpecial(t *testing.T) {
 		b, _ := os.ReadFile(fifo)
 		got <- string(b)
 	}()
-	if err := Write(fifo, []byte("through"), Options{}); err != nil {
+	if err := Write(fifo, []byte("through"), Options{Context: t.Context()}); err != nil {
 		t.Error(err)
 	}
 	if s := <-got; s != "through" {
 		t.Errorf("the fifo gave %q", s)
+	}
+
+	// Nobody reads it: that is waited for as long as the caller wants, and then said.
+	if err := Write(fifo, []byte("x"), Options{}); err == nil || !strings.Contains(err.Error(), "nobody reads it") {
+		t.Errorf("a fifo without a reader: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := Write(fifo, []byte("x"), Options{Context: ctx}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a fifo without a reader, for a while: %v", err)
+	}
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		b, _ := os.ReadFile(fifo)
+		got <- string(b)
+	}()
+	if err := Write(fifo, []byte("late"), Options{Context: t.Context()}); err != nil {
+		t.Error(err)
+	}
+	if s := <-got; s != "late" {
+		t.Errorf("the fifo gave %q", s)
+	}
+	// Who has it open may not read.
+	stuck, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stuck.Close()
+	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := Write(fifo, make([]byte, 1<<20), Options{Context: ctx}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a fifo that is not read: %v", err)
 	}
 
 	// This process's standard output is written to where it is, not replaced.
@@ -254,51 +286,6 @@ func TestSpecial(t *testing.T) {
 		t.Error(err)
 	}
 	has(t, out.Name(), "before between after", "log")
-}
-
-// TestFull: on a full disk the file that was there stays, whichever way it is written.
-func TestFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("needs the right to mount a small tmpfs (run as root): %v", err)
-	}
-	defer syscall.Unmount(dir, 0)
-	path := filepath.Join(dir, "f")
-	put(t, path, "old", 0o644)
-	big := bytes.Repeat([]byte{7}, 2<<20)
-	check := func(o Options) {
-		t.Helper()
-		if err := Write(path, big, o); !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), Prefix) {
-			t.Errorf("%+v: %v", o, err)
-		}
-		has(t, path, "old", "f")
-	}
-	check(Options{})
-	check(Options{Whole: true, Alone: true})
-	// A file that is a mount point itself cannot be replaced, so it is written in place.
-	if err := syscall.Mount(path, path, "", syscall.MS_BIND, ""); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Unmount(path, 0)
-	check(Options{})
-	if err := Write(path, []byte("a longer new one"), Options{}); err != nil {
-		t.Error(err)
-	}
-	has(t, path, "a longer new one", "f")
-	if err := Write(path, []byte("short"), Options{}); err != nil {
-		t.Error(err)
-	}
-	has(t, path, "short", "f")
-	// There is room for the new one beside it, but not for both.
-	big = big[:600<<10]
-	if err := Write(path, big, Options{}); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("longer than there is room: %v", err)
-	}
-	has(t, path, "short", "f")
-	if err := Write(path, []byte("whole"), Options{Whole: true}); !errors.Is(err, syscall.EBUSY) {
-		t.Errorf("whole: %v", err)
-	}
-	has(t, path, "short", "f")
 }
 
 // TestOwner: root replaces somebody's file, and it stays theirs.
