@@ -40,13 +40,6 @@ type Script struct {
 	Off func() error
 }
 
-// note tells a line.
-func (s *Script) note(format string, args ...any) {
-	if s.Note != nil {
-		s.Note(fmt.Sprintf(format, args...))
-	}
-}
-
 // Files that a script needs in the guest's root directory.
 const (
 	scriptFile  = "/.v7em.cmd" // the commands

@@ -431,15 +431,6 @@ func (o *output) write(f func(io.Writer) error) error {
 	return o.file.Commit()
 }
 
-// underName says that a file was not written, of which the error knows only the
-// temporary name.
-func underName(path string, err error) error {
-	if inner := new(os.PathError); errors.As(err, &inner) {
-		err = inner.Err
-	}
-	return fmt.Errorf("writing %s: %w", path, err)
-}
-
 // abandon removes what was not written to the end.
 func (o *output) abandon() {
 	if o.file != nil {
