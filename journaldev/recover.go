@@ -195,8 +195,18 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 		}
 		r.replayed = append(r.replayed, replay)
 	}
+	// What the pack should be now: as the last commit mark that is applied says, or
+	// the last one that is home.
+	state, known := r.state()
+	valid := known && state.layout.valid(j.blocks)
 	for n, ok := range explained {
-		if !ok {
+		switch {
+		case valid && state.layout.Swap.Has(n):
+			// It became swap space since, and was written past the journal: it does not count.
+			if err := keepBlock(r.store, image, n); err != nil {
+				return nil, err
+			}
+		case !ok:
 			strange = append(strange, n)
 		}
 	}
@@ -204,10 +214,7 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 		r.print = before.print.clone()
 		r.print.renew(r.store, r.store.Diff(before.store))
 	}
-	// What the pack should be now: as the last commit mark that is applied says, or
-	// the last one that is home.
-	state, known := r.state()
-	fits := known && state.layout.valid(j.blocks) && r.describe(state.layout, state.ordered, nil) == state
+	fits := valid && r.describe(state.layout, state.ordered, nil) == state
 	if n := len(p.apply); n > 0 {
 		r.report.First, r.report.Last, r.report.Count = p.apply[0].id, p.apply[n-1].id, n
 		r.report.Overwritten = len(strange)
@@ -238,6 +245,15 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	}
 	r.report.Blocks = len(r.writes)
 	return r, nil
+}
+
+// keepBlock gives block n of a store what the image has there.
+func keepBlock(s, image *block.Store, n int) error {
+	var b [block.Size]byte
+	if err := image.ReadBlock(n, b[:]); err != nil {
+		return err
+	}
+	return s.WriteBlock(n, b[:])
 }
 
 // torn says whether block n of the image may be one of which a home write stopped in its

@@ -562,6 +562,34 @@ func TestSetSwap(t *testing.T) {
 	}
 }
 
+// TestSwapJournaledBefore has a block that was journaled become swap space and be written
+// past the journal, while the transaction that holds it may still have to be brought home:
+// recovery finds in it what no transaction knows, and that does not count.
+func TestSwapJournaledBefore(t *testing.T) {
+	for steps := range 12 {
+		w := startWorkload(t, 1, VolumeOptions{JournalSize: MinJournalSize})
+		w.v.SetSwap(Range{})
+		w.commit()
+		write(t, w.v, testFSize+1, 1)
+		w.commit()
+		for range steps {
+			w.step()
+		}
+		w.v.SetSwap(testSwap)
+		write(t, w.v, 50, 1)
+		w.commit()
+		for range 40 {
+			w.step()
+			write(t, w.v, testFSize+1, 2)
+		}
+		for w.step() {
+		}
+		if _, err := w.verify(VolumeOptions{}); err != nil {
+			t.Fatalf("%d steps: %v", steps, err)
+		}
+	}
+}
+
 // TestSwapThatCounts kills v7em when a block that passed by the journal is at home, but
 // not durable, opens the pack, where it counts as long as no kernel is known, and cuts
 // the power: what the journal says of the pack must hold.
