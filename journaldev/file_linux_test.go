@@ -141,3 +141,92 @@ func TestSyncedIsDurable(t *testing.T) {
 		})
 	}
 }
+
+func init() {
+	processes["volume"] = func() error { return packWriter(os.Args[1], SyncMethod(os.Args[2]), os.Args[3]) }
+}
+
+// packWriter writes block 5 of a pack and tells when it should be durable: committed to a
+// volume, brought home by its end, or written through.
+func packWriter(path string, method SyncMethod, how string) error {
+	o := Options{Sync: method, WriteThrough: how == "through"}
+	if how == "through" {
+		p, err := Open(path, RK05, o)
+		if err != nil {
+			return err
+		}
+		if err := p.WriteBlock(5, fill(7)); err != nil {
+			return err
+		}
+	} else {
+		v, err := OpenVolume(path, RK05, VolumeOptions{Options: o, JournalSize: MinJournalSize})
+		if err != nil {
+			return err
+		}
+		if err := v.WriteBlock(5, fill(7)); err != nil {
+			return err
+		}
+		ticket, err := v.Commit(v.Snapshot(), Note{})
+		if err != nil {
+			return err
+		}
+		if err := ticket.Wait(); err != nil {
+			return err
+		}
+		if how == "home" {
+			if err := v.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Println("durable")
+	fmt.Scanln() // until it is killed
+	return nil
+}
+
+// TestPacksAreDurable has processes write packs on a host that forgets, by each method,
+// and cuts the power when they tell that it is durable. A pack that was closed needs no
+// journal to have it.
+func TestPacksAreDurable(t *testing.T) {
+	for _, method := range SyncMethods {
+		for _, how := range []string{"committed", "home", "through"} {
+			h := forgetful.Mount(t, t.TempDir(), map[string][]byte{"p": make([]byte, RK05.Bytes())}, forgetful.Fault{})
+			cmd := exec.Command(os.Args[0], h.Dir+"/p", string(method), how)
+			cmd.Env = append(os.Environ(), asProcess+"=volume")
+			cmd.Stderr = os.Stderr
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if !bufio.NewScanner(out).Scan() {
+				t.Errorf("%s, %s: it tells nothing", method, how)
+			}
+			h.SetPower(forgetful.Off)
+			cmd.Process.Kill()
+			cmd.Wait() // it was killed
+			in.Close()
+			h.Unmount()
+			files := h.Left(crashtest.LoseAll, nil)
+			if how != "committed" {
+				delete(files, "p.journal")
+			}
+			dir := t.TempDir()
+			forgetful.Store(t, dir, files)
+			got := make([]byte, 512)
+			s, _, err := Look(dir + "/p")
+			if err == nil {
+				err = s.ReadBlock(5, got)
+			}
+			if kept := err == nil && bytes.Equal(got, fill(7)); kept != (method != SyncNone) {
+				t.Errorf("%s, %s: kept %v, %v", method, how, kept, err)
+			}
+		}
+	}
+}
