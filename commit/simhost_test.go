@@ -31,9 +31,8 @@ type simVolume struct {
 	*journaldev.Volume
 	h     *simHost
 	trace crashtest.Trace
-	fault crashtest.Fault // strikes its files
-	ready uint64          // when its disk can do more
-	idle  bool            // it has nothing to do
+	ready uint64 // when its disk can do more
+	idle  bool   // it has nothing to do
 }
 
 // simulated gives packs of a guest journals on such a host and has it committed. strike, if

@@ -199,7 +199,7 @@ func TestLogin(t *testing.T) {
 		}
 		v.drain(100)
 	}
-	types("<up>rot<bs>xOP<bs><bs><bs><bs><bs>bin<kill>guestro<left>ot")
+	types("<up>rot<bs>x\x1bOP<bs><bs><bs><bs><bs>bin<kill>guest\x03ro<left>ot")
 	if s := v.screen.String(); s != "login: root" || name != "root" {
 		t.Errorf("screen %q, name %q\n%q", s, name, v.paper)
 	}

@@ -10,9 +10,6 @@ type operand struct {
 	value uint16
 }
 
-// register says that the operand is a register.
-func (o operand) register() bool { return o.mode == 0 }
-
 // immediate says that the operand is a value.
 func (o operand) immediate() bool { return o.mode == 2 && o.reg == 7 }
 
