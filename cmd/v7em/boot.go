@@ -120,8 +120,15 @@ type terminal struct {
 	continued chan struct{} // told when v7em goes on that was stopped
 }
 
-// run is the user's session. It leaves the terminal as it was.
+// run is the user's session. It leaves the terminal as it was. The error says, too, what
+// was not kept of packs that were taken out on the way.
 func (t *terminal) run(ctx context.Context) error {
+	err := t.sit(ctx)
+	return errors.Join(err, t.behind)
+}
+
+// sit is the session itself.
+func (t *terminal) sit(ctx context.Context) error {
 	t.keys = make(chan []byte, 16)
 	if t.watch != nil {
 		if err := t.openScreen(); err != nil {

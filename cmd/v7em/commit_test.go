@@ -91,3 +91,69 @@ func TestRunTellsWrongVolume(t *testing.T) {
 		t.Errorf("%q, %q, status %d", out, errs, status)
 	}
 }
+
+// TestFailedPackLeaves has a pack fail, and ends the session in other ways than by a power
+// off with the pack in its drive: what is not kept of it is said, and the session has failed.
+func TestFailedPackLeaves(t *testing.T) {
+	for what, end := range map[string]func(u *user, pack string){
+		"detach": func(u *user, pack string) {
+			u.types("\x05d")
+			u.sees("drive: ")
+			u.types("rk7\r")
+			u.sees("(y or n) ")
+			u.types("y\r")
+			u.sees("not all that the guest wrote to it is kept: ")
+			u.types("s")
+			u.sees("powered off")
+			u.sees("rk7 is empty; not all that the guest wrote to it is kept: ")
+		},
+		"cut": func(u *user, _ string) {
+			u.types("\x05x")
+			u.sees("the power is cut")
+			u.sees("rk7: not all that the guest wrote is kept: ")
+		},
+		"cut and boot": func(u *user, _ string) {
+			told := u.cutsPower()
+			wants(u.t, told, "rk7: not all that the guest wrote is kept: ")
+			if strings.Contains(told, "nothing is lost: ") {
+				u.t.Errorf("told %q", told)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			pack := filepath.Join(dir, "spare.rk05")
+			if _, errs, status := v7em("", "fs", "mkfs", pack, "4872"); status != 0 {
+				t.Fatal(errs)
+			}
+			u := sitDown(t, "boot", "--dir", filepath.Join(dir, "m"), "--guest", "mini")
+			u.sees("# ")
+			u.types("\x05a")
+			u.sees("rp7): ")
+			u.types("rk7\r")
+			u.sees("image file: ")
+			u.types(pack + "\r")
+			u.sees("rk7 holds ")
+			u.types("c")
+			u.types("\r")
+			u.sees("# ")
+			u.types("/etc/mount /dev/rk7 /tmp; sync; echo mounted\r")
+			u.sees("\nmounted\r\n# ")
+			if err := os.Truncate(pack+".journal", 0); err != nil {
+				t.Fatal(err)
+			}
+			u.types("mkdir /tmp/d; sync\r")
+			u.sees("the pack is read-only now")
+			end(u, pack)
+			if what == "cut and boot" {
+				u.sees("# ")
+				u.types("\x05x")
+				u.sees("the power is cut")
+				u.leaves()
+			} else if status := u.leaves(); status == 0 {
+				t.Error("the status says that all is kept")
+			}
+		})
+	}
+}

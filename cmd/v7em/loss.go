@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -28,6 +29,7 @@ type loss struct {
 type driveLoss struct {
 	path      string
 	journaled bool
+	failed    error // before the cut: what the guest wrote since is not all kept
 	dropped   dropped
 	layout    journaldev.Layout // before the cut
 
@@ -43,11 +45,15 @@ type driveLoss struct {
 func cutNow(h *fragileHost, drives map[string]images.Pack) *loss {
 	l := &loss{fragile: h != nil, at: time.Now(), drives: map[string]*driveLoss{}}
 	gone := map[string]dropped{}
+	failed := map[string]error{}
+	for name, p := range drives {
+		failed[name] = p.Err()
+	}
 	if h != nil {
 		gone = h.cut()
 	}
 	for name, p := range drives {
-		d := &driveLoss{path: p.Path(), dropped: gone[name], layout: journaldev.Detect(p.Snapshot())}
+		d := &driveLoss{path: p.Path(), dropped: gone[name], failed: failed[name], layout: journaldev.Detect(p.Snapshot())}
 		_, d.journaled = p.(*journaldev.Volume)
 		l.drives[name] = d
 		p.Cut()
@@ -109,6 +115,18 @@ func (l *loss) lost() *commit.Undone {
 	return u
 }
 
+// failed returns an error that names the packs that had failed before the cut, nil if none
+// had.
+func (l *loss) failed() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(l.drives)) {
+		if err := l.drives[name].failed; err != nil {
+			errs = append(errs, fmt.Errorf("%s: not all that the guest wrote is kept: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // maxTold is how many lost operations are told one by one.
 const maxTold = 4
 
@@ -121,7 +139,11 @@ func (l *loss) told() []string {
 		lines = append(lines, "what was written to the host is still there (with --fragile it is not)")
 	}
 	if u := l.lost(); u != nil {
-		lines = append(lines, undoneLine(u, l.at))
+		line := undoneLine(u, l.at)
+		if u.Quiet && l.failed() != nil {
+			line = "nothing is lost but on packs that had failed: all else that the guest had done was durable"
+		}
+		lines = append(lines, line)
 		if w := l.undone.Worst; w > 0 {
 			lines = append(lines, fmt.Sprintf("in this session, work was durable after at most %v", w.Round(time.Millisecond)))
 		}
@@ -155,6 +177,9 @@ func (l *loss) told() []string {
 // told returns what there is to say of a drive.
 func (d *driveLoss) told(fragile bool) string {
 	var parts []string
+	if d.failed != nil {
+		parts = append(parts, fmt.Sprintf("not all that the guest wrote is kept: %v", d.failed))
+	}
 	if n := d.dropped.Image.Writes + d.dropped.Journal.Writes; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s (%s) gone", count(n, "write"), size(d.dropped.Image.Bytes+d.dropped.Journal.Bytes)))
 	} else if fragile {

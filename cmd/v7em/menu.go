@@ -428,7 +428,13 @@ func (t *terminal) detach(ctx context.Context) error {
 	if !ok || err != nil {
 		return err
 	}
-	if err := p.Close(); err != nil {
+	err = p.Err()
+	if cerr := p.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		err = fmt.Errorf("%s is empty; not all that the guest wrote to it is kept: %w", d.name, err)
+		t.behind = errors.Join(t.behind, err)
 		return err
 	}
 	fmt.Fprintf(t.screen, "%s is empty; %s is free\r\n", d.name, p.Path())

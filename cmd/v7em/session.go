@@ -44,6 +44,7 @@ type session struct {
 
 	drives map[string]images.Pack // what is in them; of the machine's goroutine while there is one
 	off    map[string]images.Pack // what was in them when the power was cut; closed
+	behind error                  // what was taken out of them, and is not kept whole
 	m      *machine.Machine
 	// committer commits the journaled packs; nil without a journal. It belongs
 	// to the goroutine that runs the machine.
@@ -319,8 +320,9 @@ func (s *session) leave(how leaving) error {
 	case leaveSync:
 		return s.powerOff()
 	case leaveCut:
-		s.cut()
+		l := s.cut()
 		s.say("the power is cut")
+		return l.failed()
 	}
 	return nil
 }
