@@ -46,12 +46,12 @@ const (
 	reads  = "1:	clr	r0\n	sys	read; text; 1\n	br	1b\n"
 )
 
-// many is n, a third of it with -short, and ten times as much in the long form.
+// many is n, a third of it with -short, and more in the long form.
 func many(t *testing.T, n int) int {
 	t.Helper()
 	switch {
 	case form.Long():
-		return 10 * n
+		return form.Times(n, 2*n)
 	case testing.Short():
 		return n / 3
 	}

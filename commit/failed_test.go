@@ -22,7 +22,9 @@ func TestFaultedSyncs(t *testing.T) {
 	both(t, func(t *testing.T, o guest.Options) {
 		booted := guest.Boot(t, o)
 		faulted, lost := 0, 0
-		for seed := 0; faulted < form.Pick(40, 5000); seed++ {
+		seed := -1
+		form.Batches(t, func(t *testing.T) bool {
+			seed++
 			rng := rand.New(rand.NewPCG(uint64(seed), 10))
 			g := booted.Clone(t)
 			fault := &crashtest.Fault{At: 1 + rng.IntN(24), Short: rng.IntN(4) == 0}
@@ -49,7 +51,7 @@ func TestFaultedSyncs(t *testing.T) {
 				}
 			}
 			if bad.Err() == nil {
-				continue
+				return true
 			}
 			g.Wait(guest.Second / 10)
 			g.M.Attend() // an idle machine that runs freely does so seldom
@@ -62,7 +64,8 @@ func TestFaultedSyncs(t *testing.T) {
 			if err := h.c.Last("power off"); err == nil || !strings.Contains(err.Error(), "rk7: ") {
 				t.Errorf("seed %d: a run ends with %v", seed, err)
 			}
-		}
+			return faulted < form.Times(40, 500)
+		})
 		t.Logf("%d faulted syncs, %d not durable and told", faulted, lost)
 		if lost == 0 || lost == faulted {
 			t.Error("that is one-sided")

@@ -48,7 +48,7 @@ func TestKernelWithoutItsFile(t *testing.T) {
 			x := newCampaign(t, g)
 			setTiming(g.M, slow)
 			g.Wait(10 * guest.Second)
-			for i := range form.Pick(30, 1000) {
+			for i := range form.Times(30, 100) {
 				if i%10 == 0 {
 					setTiming(g.M, x.rng.IntN(3))
 				}

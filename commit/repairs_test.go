@@ -51,11 +51,13 @@ func masked(t *testing.T, s *block.Store, blocks int, super bool) *block.Store {
 // holds, if the repair writes everything itself, and in any case what V7's own sync
 // writes at that instant.
 func TestRepairs(t *testing.T) {
-	n := form.Pick(16, 1000)
+	n := form.Times(16, 100)
 	booted := guest.Boot(t, guest.Options{})
 	const root = 4000
 	mended, held, alike := 0, 0, 0
-	for i := range n {
+	i := -1
+	form.Batches(t, func(t *testing.T) bool {
+		i++
 		seed := i
 		if !form.Long() && i < 3 {
 			seed += 112 // a new settler finds a root whose superblock has been put right
@@ -156,7 +158,8 @@ func TestRepairs(t *testing.T) {
 		if !bytes.Equal(guest.Image(t, g.Drives().Disks[0]), guest.Image(t, c.Drives().Disks[0])) {
 			alike++
 		}
-	}
+		return i+1 < n
+	})
 	if mended < n/5 || held == 0 || alike < n/8 {
 		t.Errorf("%d of %d mended a root, %d held a file without a name, %d left something to sync", mended, n, held, alike)
 	}

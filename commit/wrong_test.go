@@ -154,7 +154,10 @@ func TestHostileMounts(t *testing.T) {
 		"cp /bin/ls /tmp/ls; cat /tmp/file >/dev/null", "mkdir /tmp/d /four; echo x >/tmp/d/x; rm -f /tmp/file", "sync", "echo five >/five",
 	}
 	crashed, wrong := 0, 0
-	for seed := range form.Pick(16, 1000) {
+	seed := -1
+	form.Batches(t, func(t *testing.T) bool {
+		seed++
+		more := seed+1 < form.Times(16, 100)
 		rng := rand.New(rand.NewPCG(uint64(seed), 7))
 		image := hostile(rng, good.Bytes())
 		run := func(h *simHost) (synced bool) {
@@ -196,14 +199,15 @@ func TestHostileMounts(t *testing.T) {
 			}
 		}
 		if !synced {
-			continue
+			return more
 		}
 		for _, name := range []string{"/one", "/two", "/three", "/four/.."} {
 			if !journaled.has(0, name) {
 				t.Errorf("seed %d: sync has returned, and %s is lost", seed, name)
 			}
 		}
-	}
+		return more
+	})
 	t.Logf("%d runs crashed or hung, %d volumes made no sense", crashed, wrong)
 	if wrong == 0 {
 		t.Error("no volume was wrong")
