@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -111,5 +112,42 @@ func TestMappedFileVanishes(t *testing.T) {
 	}
 	if _, err := f.ReadAt(make([]byte, 512), 32<<10); err == nil {
 		t.Error("a read of what is no more succeeds")
+	}
+}
+
+// TestMappedStopsInOrder stops a write through a mapping in its middle, as a full disk under
+// a hole does: what is before the place is written, and nothing behind it. Recovery knows
+// such a block by that.
+func TestMappedStopsInOrder(t *testing.T) {
+	page := os.Getpagesize()
+	for _, run := range []int{512, page, 2 * page, 1 << 20} {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, bytes.Repeat([]byte{'o'}, 2*page+1<<20), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := newMapped(osFile{f})
+		if err != nil {
+			t.Skip(err)
+		}
+		if err := f.Truncate(int64(page)); err != nil {
+			t.Fatal(err)
+		}
+		at := page - 512/2
+		_, err = m.WriteAt(bytes.Repeat([]byte{'n'}, run), int64(at))
+		if err == nil {
+			t.Fatalf("%d bytes were written past the end", run)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Repeat("o", at) + strings.Repeat("n", page-at); string(b) != want {
+			t.Errorf("a write of %d bytes that stops after %d leaves %q", run, page-at, b[at:])
+		}
+		m.Close()
 	}
 }

@@ -91,9 +91,9 @@ type Recovery struct {
 	Forced bool `json:"forced,omitempty"`
 
 	// Overwritten is how many blocks had neither what was there before the transactions
-	// nor what one of them brings. They have what the journal says now. One may be a
-	// write that stopped in its middle; more there are only if the journal is damaged
-	// or was forced on the pack.
+	// nor what one of them brings. They have what the journal says now. They may be
+	// writes that stopped in their middle, one each time that v7em was killed; others
+	// there are only if the journal is damaged or was forced on the pack.
 	Overwritten int `json:"overwritten,omitempty"`
 
 	// Empty says that the journal was a file without a byte, which v7em never leaves
@@ -186,8 +186,9 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 				continue
 			}
 			// It is as before, or as some transaction brings it: home writes may have begun.
+			// What was swap space before one of them nobody knows.
 			was, seen := explained[e.Block]
-			explained[e.Block] = was || !seen && e.before.is(image, e.Block) || holds(image, e.Block, e.redo)
+			explained[e.Block] = was || e.before == 0 || !seen && e.before.is(image, e.Block) || holds(image, e.Block, e.redo)
 			if err := r.store.WriteBlock(e.Block, e.redo); err != nil {
 				return nil, err
 			}
@@ -218,7 +219,8 @@ func lookThroughAfter(before *recovered, image *block.Store, j *journal, force b
 	if n := len(p.apply); n > 0 {
 		r.report.First, r.report.Last, r.report.Count = p.apply[0].id, p.apply[n-1].id, n
 		r.report.Overwritten = len(strange)
-		fits = fits && (p.damaged > 0 || len(strange) == 0 || len(strange) == 1 && r.torn(image, strange[0]))
+		// Each recovery that was itself cut off may have left another torn block.
+		fits = fits && (p.damaged > 0 || !slices.ContainsFunc(strange, func(n int) bool { return !r.torn(image, n) }))
 		if !fits && !force {
 			return nil, fmt.Errorf("%w: either it is of another pack, or another program has changed this one since", ErrForeign)
 		}
