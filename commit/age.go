@@ -17,6 +17,12 @@ const (
 	// stood is how long a committer that is not called may have been asleep, with its
 	// machine, at least: that time makes no work older.
 	stood = 500 * time.Millisecond
+	// slack is by how much more than two intervals commit points may be late before that
+	// is told: a host that is busy for a moment is no news, and the status has the age.
+	slack = 500 * time.Millisecond
+	// firstPoint is the least that the first point may take: a guest is coming up, and
+	// nothing was promised yet.
+	firstPoint = 5 * time.Second
 	// forgotten is when lateness that was told is forgotten. Until then it takes twice as
 	// much to be told again.
 	forgotten = time.Minute
@@ -101,7 +107,7 @@ func (c *Committer) look(now time.Time) {
 	defer c.mu.Unlock()
 	age := c.age(now)
 	c.aged(age)
-	limit := c.o.Late
+	limit := c.tolerated(c.o.Late)
 	if now.Before(w.until) {
 		limit = max(limit, w.threshold)
 	}
@@ -147,13 +153,24 @@ func (c *Committer) age(now time.Time) time.Duration {
 	return max(now.Sub(oldest), 0)
 }
 
+// tolerated returns how old work may be without being late, if that is limit for a guest
+// that has had a commit point. c.mu is held.
+func (c *Committer) tolerated(limit time.Duration) time.Duration {
+	if c.promise == NoPoint {
+		return max(limit, firstPoint)
+	}
+	return limit
+}
+
 // aged notes an age. c.mu is held.
 func (c *Committer) aged(age time.Duration) { c.worst = max(c.worst, age) }
 
 // whyLate says why there is no durable commit point. c.mu is held.
 func (c *Committer) whyLate(now time.Time) string {
+	settling := time.Duration(-1) // for how long a clone settles
 	for _, h := range c.under {
 		if !h.settled {
+			settling = now.Sub(h.begin)
 			break
 		}
 		var late []string
@@ -171,7 +188,10 @@ func (c *Committer) whyLate(now time.Time) string {
 	if c.err != nil {
 		return c.err.Error()
 	}
-	return "the guest's operations have not come to an end"
+	if settling >= 0 {
+		return fmt.Sprintf("this host is slow: the point begun %v ago is not complete yet", rounded(settling))
+	}
+	return "this host is slow: none could be begun"
 }
 
 // contradicted says that V7 is up, and that it could not be read for so long that its
@@ -282,7 +302,7 @@ func (c *Committer) Status() Status {
 	s := Status{
 		Promise: c.promise, Why: c.why, Point: c.covered, Waits: age > 0 || !c.dirty.IsZero(), Age: age, Worst: max(c.worst, age),
 	}
-	if age > 2*c.o.Interval {
+	if age > c.tolerated(2*c.o.Interval+slack) {
 		s.Late = &Late{Since: now.Add(-age), Why: c.whyLate(now)}
 	}
 	for _, v := range c.odd {

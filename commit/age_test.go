@@ -57,7 +57,7 @@ func TestAgeOfWork(t *testing.T) {
 	})
 }
 
-// TestLate has the host stand still for ten seconds: past two intervals that is told, with
+// TestLate has the host stand still for ten seconds: that is told within a second, with
 // what it waits for, and again when it is over. The guest's sync does not return meanwhile.
 func TestLate(t *testing.T) {
 	both(t, func(t *testing.T, o guest.Options) {
@@ -140,6 +140,61 @@ func TestComingUp(t *testing.T) {
 			t.Errorf("told %q, %+v", h.told, s)
 		}
 	})
+}
+
+// TestLateForAMoment: nothing is told of a host that is slow by a fraction of a second, nor
+// while a guest comes up on one that is slower; the status has the age.
+func TestLateForAMoment(t *testing.T) {
+	both(t, func(t *testing.T, o guest.Options) {
+		d := o.Drives(t)
+		o.Machine.Model = d.Set.Model(0)
+		m, err := machine.New(o.Machine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := guest.New(t, m, d)
+		s := NewSettler()
+		s.Limit = 1
+		h := simulated(t, g, 700*time.Millisecond, Options{Settler: s}, nil, 0, 7)
+		if err := d.Set.Boot(g.Context(), m, g.Session); err != nil {
+			t.Fatal(err)
+		}
+		g.Shell()
+		g.Wait(guest.Second)
+		if len(h.told) > 0 || h.c.Status().Late != nil {
+			t.Errorf("on its way up: told %q, %+v", h.told, h.c.Status())
+		}
+		s.Limit, h.sync = DefaultLimit, 300_000_000
+		g.Run("sync")
+		g.Wait(2 * guest.Second)
+		h.ages = nil
+		g.Run("while :; do echo x >/tmp/x; done &")
+		g.Wait(10 * guest.Second)
+		if worst := percentile(h.ages, 1000); worst < 3*DefaultInterval || worst > 2*DefaultInterval+slack {
+			t.Fatalf("work was %v old", worst)
+		}
+		if st := h.c.Status(); len(h.told) > 0 || st.Late != nil || st.Worst < 3*DefaultInterval {
+			t.Errorf("told %q, %+v", h.told, st)
+		}
+	})
+}
+
+// TestSlowToSettle: a clone that takes its time on the host is not said to be the guest's
+// operations that do not end.
+func TestSlowToSettle(t *testing.T) {
+	c := &Committer{o: Options{Interval: DefaultInterval}}
+	now := time.Unix(1000, 0)
+	if why := c.whyLate(now); !strings.Contains(why, "this host is slow") {
+		t.Errorf("none was begun: %q", why)
+	}
+	c.under = []*handed{{begin: now.Add(-time.Second)}}
+	if why := c.whyLate(now); !strings.Contains(why, "this host is slow: the point begun 1s ago") {
+		t.Errorf("one settles: %q", why)
+	}
+	c.err = &UnsettledError{Instructions: 5}
+	if why := c.whyLate(now); !strings.Contains(why, "did not come to an end") {
+		t.Errorf("after one that did not end: %q", why)
+	}
 }
 
 // scribbler is a program that writes a block of rk7 again and again. It is no V7.

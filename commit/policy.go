@@ -64,7 +64,8 @@ type Options struct {
 	// machine, or calls Commit.
 	Tell func(line string)
 	// Late is how old the oldest work that no durable point covers may become before
-	// that is told; 0 for two intervals.
+	// that is told; 0 for two intervals and half a second. Before the first point it is
+	// five seconds at least.
 	Late time.Duration
 
 	// InStep, if set, has everything go on in the goroutine that runs the machine, so
@@ -158,7 +159,7 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 		o.Settler = NewSettler()
 	}
 	if o.Late <= 0 {
-		o.Late = 2 * o.Interval
+		o.Late = 2*o.Interval + slack
 	}
 	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}, wake: make(chan struct{})}
 	c.promise, c.odd = NoPoint, map[kernel.Drive]VolumeStatus{}

@@ -48,7 +48,9 @@ type Status struct {
 	// been.
 	Age   time.Duration `json:"age_ns"`
 	Worst time.Duration `json:"worst_age_ns"`
-	Late  *Late         `json:"late,omitempty"` // commit points do not come as promised
+	// Late says that commit points do not come as promised: they are late by more than
+	// what a busy host may be for a moment.
+	Late *Late `json:"late,omitempty"`
 
 	// Volumes are those that are not kept to whole operations, or not at all, in the
 	// order of their drives.

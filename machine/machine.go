@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"v7em/block"
 	"v7em/cpu"
@@ -112,7 +113,8 @@ type Machine struct {
 	cfg Config
 	// Virtual time was base when count instructions were done.
 	base, count uint64
-	nanos       uint64 // per instruction
+	nanos       uint64        // per instruction
+	behind      time.Duration // the host's clock, for RunPaced to catch up with
 	stop        atomic.Bool
 	attended    uint64                // instructions done when Attend was last called
 	disks       [2][rk.Drives]rk.Disk // by controller: RK11, RP11

@@ -177,7 +177,7 @@ func TestSaveRestore(t *testing.T) {
 	m := newBusy(t)
 	m.Run(3e6)
 	var saved bytes.Buffer
-	if err := m.Save(&saved); err != nil {
+	if err := m.Save(&saved, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	file := saved.Bytes()
@@ -190,7 +190,7 @@ func TestSaveRestore(t *testing.T) {
 	}
 	packs := Packs{}
 	packs.RK[0] = MemDisk{Store: pack()}
-	r, err := Restore(bytes.NewReader(file), packs)
+	r, _, err := Restore(bytes.NewReader(file), packs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestSaveRestore(t *testing.T) {
 	extra := packs
 	extra.RK[3] = MemDisk{Store: pack()}
 	for what, p := range map[string]Packs{"a changed pack": changed, "a missing pack": {}, "one pack more": extra} {
-		if _, err := Restore(bytes.NewReader(file), p); err == nil {
+		if _, _, err := Restore(bytes.NewReader(file), p); err == nil {
 			t.Errorf("%s was accepted", what)
 		}
 	}
@@ -212,7 +212,7 @@ func TestSaveRestore(t *testing.T) {
 	same(t, "at the end", m, r)
 
 	for _, n := range []int{0, 5, len(saveMagic), len(file) / 2, len(file) - 1} {
-		if _, err := Restore(bytes.NewReader(file[:n]), packs); err == nil {
+		if _, _, err := Restore(bytes.NewReader(file[:n]), packs); err == nil {
 			t.Errorf("the first %d of %d bytes were accepted", n, len(file))
 		}
 	}
@@ -220,7 +220,7 @@ func TestSaveRestore(t *testing.T) {
 		bad := bytes.Clone(file)
 		bad[i] ^= 0x55
 		// Header bytes of gzip that mean nothing may change.
-		if r, err := Restore(bytes.NewReader(bad), packs); err == nil && i > len(saveMagic)+10 {
+		if r, _, err := Restore(bytes.NewReader(bad), packs); err == nil && i > len(saveMagic)+10 {
 			t.Errorf("byte %d changed and accepted: %v", i, r)
 		}
 	}
@@ -251,12 +251,12 @@ func TestSaveAheadOfTheHost(t *testing.T) {
 	}
 	m.disks[0][0] = lagging{pack, committed}
 	var saved bytes.Buffer
-	if err := m.Save(&saved); err != nil {
+	if err := m.Save(&saved, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	packs := Packs{}
 	packs.RK[0] = MemDisk{Store: committed.Clone()}
-	r, err := Restore(&saved, packs)
+	r, _, err := Restore(&saved, packs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,13 +272,13 @@ func FuzzRestore(f *testing.F) {
 		f.Fatal(err)
 	}
 	var saved bytes.Buffer
-	if err := m.Save(&saved); err != nil {
+	if err := m.Save(&saved, time.Time{}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(saved.Bytes())
 	f.Add([]byte(saveMagic))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if m, err := Restore(bytes.NewReader(file), Packs{}); err == nil {
+		if m, _, err := Restore(bytes.NewReader(file), Packs{}); err == nil {
 			m.Run(1e6)
 		}
 	})
@@ -404,6 +404,56 @@ tick:	inc	r1
 				t.Errorf("only %d turns of its loop between two ticks", least)
 			}
 		})
+	}
+}
+
+// TestSavedCatchesUp: a guest that was saved while it was behind, and restored later, gets
+// every tick that it has missed, though it is run in pieces.
+func TestSavedCatchesUp(t *testing.T) {
+	m := newBare(t, Config{}, `
+	mov	$tick,100
+	mov	$340,102
+	mov	$100,*$177546
+	spl	0
+1:	wait
+	br	1b
+tick:	inc	r1
+	cmp	r1,$660.
+	beq	3f
+	rti
+3:	halt
+`)
+	m.Behind(4 * time.Second)
+	now := time.Unix(300000000, 0)
+	var saved bytes.Buffer
+	if err := m.Save(&saved, now); err != nil {
+		t.Fatal(err)
+	}
+	m, at, err := Restore(&saved, Packs{})
+	if err != nil || now.Sub(at) != 4*time.Second {
+		t.Fatalf("restored as of %v, %v; want 4s before %v", at, err, now)
+	}
+	m.Behind(now.Add(6 * time.Second).Sub(at))
+	clock := &fakeClock{m: m}
+	for stop := StopRequested; stop == StopRequested; {
+		ctx, cancel := context.WithCancel(context.Background())
+		pieces := 0
+		m.Attend = func() {
+			if pieces++; pieces == 100 {
+				cancel()
+			}
+		}
+		if stop, err = m.RunPaced(ctx, clock, nil); stop == StopHalt {
+			err = nil
+		}
+		cancel()
+		if err != nil && err != context.Canceled {
+			t.Fatalf("stopped by %v, %v", stop, err)
+		}
+	}
+	// 660 ticks are eleven seconds, of which ten passed before.
+	if d := clock.Now() - time.Second; d.Abs() > 20*time.Millisecond {
+		t.Errorf("the guest is at 11s when the host is at %v", clock.Now())
 	}
 }
 

@@ -11,11 +11,6 @@ const (
 	// aheadLimit is how far virtual time may run ahead of the host's before
 	// a waiting machine sleeps: shorter sleeps are not worth their cost.
 	aheadLimit = 2 * time.Millisecond
-	// behindLimit is how far it may fall behind, as when the host sleeps or
-	// this process is stopped, before the difference is given up. What is less
-	// the guest lives through, tick by tick, as fast as the host can but no
-	// faster than maxNanos lets it: a day of an idle V7 takes seconds.
-	behindLimit = 7 * 24 * time.Hour
 	// maxNanos is the longest that an instruction may take, in nanoseconds of
 	// virtual time: about that of a real 11/70. However far the guest is behind,
 	// there are some 16,000 instructions between two ticks, or it waits.
@@ -23,6 +18,16 @@ const (
 	// paceSlice is about the host time between two looks at the clock.
 	paceSlice = 2 * time.Millisecond
 )
+
+// BehindLimit is how far a guest's clock may fall behind, as when the host sleeps or this
+// process is stopped, before the difference is given up. What is less the guest lives
+// through, tick by tick, as fast as the host can but no faster than maxNanos lets it: a
+// day of an idle V7 takes seconds.
+const BehindLimit = 7 * 24 * time.Hour
+
+// Behind has the guest's clock be behind the host's by so much more, for RunPaced to have
+// it catch up. What is left of that when RunPaced returns is for the next one.
+func (m *Machine) Behind(d time.Duration) { m.behind += d }
 
 // HostClock is the time that paces a machine: time since some fixed moment,
 // never going back, and a timer.
@@ -49,15 +54,16 @@ func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d
 // the context's error.
 func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func(*Machine)) (Stop, error) {
 	configured := m.nanos
-	defer func() {
-		m.setTime(m.Now())
-		m.nanos = configured
-	}()
 	m.setTime(m.Now())
 	m.nanos = 10
 	// Virtual time is origin plus host time.
 	last := clock.Now()
-	origin := int64(m.Now()) - int64(last)
+	origin := int64(m.Now()) - int64(last) + int64(m.behind)
+	defer func() {
+		m.behind = time.Duration(max(origin+int64(clock.Now())-int64(m.Now()), 0))
+		m.setTime(m.Now())
+		m.nanos = configured
+	}()
 	var sliceStart = m.CPU.Instructions()
 	for {
 		select {
@@ -73,7 +79,7 @@ func (m *Machine) RunPaced(ctx context.Context, clock HostClock, req <-chan func
 		}
 		host := clock.Now()
 		lag := origin + int64(host) - int64(m.Now())
-		if lag > int64(behindLimit) {
+		if lag > int64(BehindLimit) {
 			origin -= lag
 			lag = 0
 		}

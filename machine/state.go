@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"v7em/block"
 	"v7em/cpu"
@@ -113,6 +114,9 @@ type savedState struct {
 	State State
 	Mem   []uint16
 	Packs []packID
+	// At is the host's time, in nanoseconds since 1970, to which the machine's belongs; 0
+	// if that is not known.
+	At int64
 }
 
 // packID tells whether a pack is the one that was in a drive, and what the drive
@@ -140,9 +144,13 @@ func (p packID) name() string {
 
 // Save writes the machine's state. Packs are not part of it, but their
 // checksums are: Restore wants them unchanged. What a Committer's drive holds
-// beyond what is committed is part of it.
-func (m *Machine) Save(w io.Writer) error {
+// beyond what is committed is part of it. At is the host's time, which Restore returns,
+// earlier by as much as the guest's clock is behind; zero if it does not matter.
+func (m *Machine) Save(w io.Writer, at time.Time) error {
 	s := savedState{State: m.State(), Mem: m.MMU.Mem}
+	if !at.IsZero() {
+		s.At = at.Add(-m.behind).UnixNano()
+	}
 	for i, drives := range m.disks {
 		for unit, d := range drives {
 			if d == nil {
@@ -204,26 +212,43 @@ type Packs struct {
 	RK, RP [rk.Drives]rk.Disk
 }
 
-// Restore makes the machine that Save wrote, with these packs in its drives.
+// Restore makes the machine that Save wrote, with these packs in its drives, and
+// returns when that was by the host's clock, zero if the state does not tell.
 // A state that is damaged, of another version, or whose packs have changed
 // since or are other ones, is refused.
-func Restore(r io.Reader, packs Packs) (*Machine, error) {
+func Restore(r io.Reader, packs Packs) (m *Machine, at time.Time, err error) {
+	s, err := readSaved(r)
+	if err != nil {
+		return nil, at, err
+	}
+	if m, err = s.restore(packs); err == nil && s.At != 0 {
+		at = time.Unix(0, s.At)
+	}
+	return m, at, err
+}
+
+// readSaved reads what Save has written.
+func readSaved(r io.Reader) (s savedState, err error) {
 	magic := make([]byte, len(saveMagic))
 	if _, err := io.ReadFull(r, magic); err != nil || !bytes.Equal(magic, []byte(saveMagic)) {
-		return nil, errors.New("restore: not a saved machine of this version")
+		return s, errors.New("restore: not a saved machine of this version")
 	}
 	z, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+		return s, fmt.Errorf("restore: the saved machine is damaged: %w", err)
 	}
 	data, err := io.ReadAll(io.LimitReader(z, saveLimit))
 	if err != nil {
-		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+		return s, fmt.Errorf("restore: the saved machine is damaged: %w", err)
 	}
-	var s savedState
 	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
-		return nil, fmt.Errorf("restore: the saved machine is damaged: %w", err)
+		return s, fmt.Errorf("restore: the saved machine is damaged: %w", err)
 	}
+	return s, nil
+}
+
+// restore makes the machine of it.
+func (s savedState) restore(packs Packs) (*Machine, error) {
 	m, err := New(s.State.Config)
 	if err != nil {
 		return nil, fmt.Errorf("restore: %w", err)

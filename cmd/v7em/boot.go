@@ -44,7 +44,9 @@ of its own for the menu's power switches, and wants a terminal of 80 columns and
 24 rows, or better 121 and 40.
 
 V7's clock starts from the host's. It shows the time of its own zone, New York,
-by the daylight saving rules of its day, which ended in 2006.`,
+by the daylight saving rules of its day, which ended in 2006. A machine that
+--restore brings back lives through the time since it was saved, if that is no
+more than a week, as fast as it can: its clock is right again in a moment.`,
 		Example: `  v7em boot
   v7em boot --single --plain-keys
   v7em boot --model 45 --memory 256K
@@ -150,6 +152,9 @@ func (t *terminal) sit(ctx context.Context) error {
 	}
 	defer t.jobs(ctx)()
 	t.say("^E opens the menu")
+	if t.warm {
+		t.say("%s", wake(t.m, t.saved, time.Now()))
+	}
 	for {
 		t.watch.starts(ctx, t.drives)
 		t.start()

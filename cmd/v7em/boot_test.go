@@ -19,6 +19,7 @@ import (
 
 	"v7em/images"
 	"v7em/journaldev"
+	"v7em/machine"
 )
 
 // patience is how long a test waits for what must come. It only matters when it does
@@ -372,7 +373,7 @@ func TestBootSaveAndRestore(t *testing.T) {
 	}
 
 	u = sitDown(t, "boot", "--dir", dir, "--restore", state, "--save", state)
-	u.sees("^E opens the menu")
+	u.sees("its clock catches up")
 	u.types("pwd; echo $x\r")
 	u.sees("/usr/games\r\nremembered\r\n# ")
 	if err := u.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -404,6 +405,39 @@ func TestBootSaveAndRestore(t *testing.T) {
 		if status := u.leaves(); status != 1 {
 			t.Errorf("%s: status %d", tt.want, status)
 		}
+	}
+}
+
+// TestWake: a machine that was saved catches up with the time since, or its user hears what
+// its clock does.
+func TestWake(t *testing.T) {
+	m, err := machine.New(machine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 29, 2, 0, 0, 0, time.Local)
+	for _, tt := range []struct {
+		saved  time.Time
+		want   string
+		behind time.Duration
+	}{
+		{now.Add(-90 * time.Minute), "saved 1h30m0s ago; its clock catches up", 90 * time.Minute},
+		{now.AddDate(0, 0, -8), "saved at 2026-11-21 02:00:00; its clock stays at that time", 0},
+		{now.Add(time.Hour), "saved at 2026-11-29 03:00:00, which is still to come", 0},
+		{time.Time{}, "its clock stays behind", 0},
+	} {
+		if got := wake(m, tt.saved, now); !strings.Contains(got, tt.want) {
+			t.Errorf("saved at %v: %q, want %q", tt.saved, got, tt.want)
+		}
+		var b bytes.Buffer
+		if err := m.Save(&b, now); err != nil {
+			t.Fatal(err)
+		}
+		_, at, err := machine.Restore(&b, machine.Packs{})
+		if behind := now.Sub(at); err != nil || behind != tt.behind {
+			t.Errorf("saved at %v: its clock is %v behind, want %v; %v", tt.saved, behind, tt.behind, err)
+		}
+		m.Behind(-tt.behind)
 	}
 }
 

@@ -50,7 +50,8 @@ type session struct {
 	// to the goroutine that runs the machine.
 	committer *commit.Committer
 	c         *console.Session
-	warm      bool // the machine goes on from a saved state: it need not boot
+	warm      bool      // the machine goes on from a saved state: it need not boot
+	saved     time.Time // when that was saved; zero if it does not tell
 
 	// Of the goroutine that runs the machine.
 	keyboard keys.Keyboard
@@ -141,7 +142,7 @@ func (s *session) insertPacks(errs io.Writer) error {
 			packs.Disks[unit] = s.watch.disk(name, p)
 		}
 	}
-	if s.m, err = restore(s.o.restore, packs); err != nil {
+	if s.m, s.saved, err = restore(s.o.restore, packs); err != nil {
 		return err
 	}
 	s.warm = true
@@ -188,10 +189,10 @@ func insert(m *machine.Machine, name string, p rk.Disk) error {
 }
 
 // restore reads a saved machine.
-func restore(file string, packs *images.Packs) (*machine.Machine, error) {
+func restore(file string, packs *images.Packs) (m *machine.Machine, at time.Time, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, at, err
 	}
 	defer f.Close()
 	var p machine.Packs
@@ -200,11 +201,29 @@ func restore(file string, packs *images.Packs) (*machine.Machine, error) {
 	} else {
 		copy(p.RK[:], packs.Disks)
 	}
-	m, err := machine.Restore(f, p)
+	m, at, err = machine.Restore(f, p)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, at, fmt.Errorf("%s: %w", file, err)
 	}
-	return m, nil
+	return m, at, nil
+}
+
+// wake has the clock of a guest that was saved catch up with the host's, and returns what
+// its user should know: when it was saved, and if its clock stays behind.
+func wake(m *machine.Machine, saved, now time.Time) string {
+	slept := now.Sub(saved).Round(time.Second)
+	switch {
+	case saved.IsZero():
+		return "the machine goes on where it was saved; its clock stays behind: V7's date sets it"
+	case slept < 0:
+		return fmt.Sprintf("the machine goes on; it was saved at %s, which is still to come: its clock is ahead, V7's date sets it",
+			saved.Format(time.DateTime))
+	case slept > machine.BehindLimit:
+		return fmt.Sprintf("the machine goes on where it was saved at %s; its clock stays at that time: V7's date sets it",
+			saved.Format(time.DateTime))
+	}
+	m.Behind(now.Sub(saved))
+	return fmt.Sprintf("the machine goes on where it was saved %v ago; its clock catches up", slept)
 }
 
 // start boots the guest, if it is not running, and lets it run until halt.
@@ -449,7 +468,7 @@ func (s *session) drivesChanged() {
 
 // saveState writes the machine's state.
 func (s *session) saveState() error {
-	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error { return s.m.Save(f) })
+	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error { return s.m.Save(f, time.Now()) })
 }
 
 // close closes everything in the drives and gives back the directory.

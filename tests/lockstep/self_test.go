@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"v7em/images/console"
 	"v7em/machine"
@@ -345,7 +346,7 @@ func TestSelf(t *testing.T) {
 func restore(t *testing.T, m *machine.Machine) *machine.Machine {
 	t.Helper()
 	var file bytes.Buffer
-	if err := m.Save(&file); err != nil {
+	if err := m.Save(&file, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	var packs machine.Packs
@@ -354,7 +355,7 @@ func restore(t *testing.T, m *machine.Machine) *machine.Machine {
 			packs.RK[unit] = machine.MemDisk{Store: d.(machine.Snapshotter).Snapshot()}
 		}
 	}
-	r, err := machine.Restore(&file, packs)
+	r, _, err := machine.Restore(&file, packs)
 	if err != nil {
 		t.Fatal(err)
 	}
