@@ -104,6 +104,9 @@ func (s *mounted) judge(k *kernel.Kernel, v *kernel.View, packs map[kernel.Drive
 		}
 		d := s.devices[m.Dev]
 		if d == nil {
+			if m.Wrong != "" {
+				continue // it gets nothing in any case; when it does, it is looked at
+			}
 			pack := packs[m.Drive]
 			d = &device{m.Drive, pack != nil && !v.Fits(m.Dev, pack)}
 		}

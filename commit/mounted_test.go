@@ -243,3 +243,28 @@ func TestExchangeIsTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMountedTwice mounts the root's pack a second time, by another device number that the
+// driver takes for the same drive: no pack was exchanged, and the user is told what is so.
+func TestMountedTwice(t *testing.T) {
+	g := guest.Boot(t, guest.Options{})
+	x := newCampaign(t, g)
+	g.Run("/etc/umount /dev/rk7; /etc/mknod /dev/twice b 0 8; mkdir /m; /etc/mount /dev/twice /m; echo x >/x; sync; echo y >/y; sync")
+	p := x.capture(guest.Second)
+	i := slices.IndexFunc(p.Volumes, func(v kernel.Volume) bool { return v.Dev == 8 })
+	if i < 0 {
+		t.Fatalf("it is not mounted: %+v", p.Volumes)
+	}
+	if v := p.Volumes[i]; v.Exchanged || !strings.Contains(v.Wrong, "overlaps") {
+		t.Errorf("%+v", v)
+	}
+	root := p.Packs[kernel.Drive{Controller: kernel.RK}]
+	if r := fs.Check(root); !r.Clean() {
+		t.Errorf("the root: %v", r.Problems)
+	}
+	if f, err := fs.Open(root); err != nil {
+		t.Error(err)
+	} else if _, err := f.Lookup("/y"); err != nil {
+		t.Error(err)
+	}
+}
