@@ -201,14 +201,14 @@ func (t *terminal) sit(ctx context.Context) error {
 func (t *terminal) cutAndReopen() error {
 	l := t.cut()
 	t.say("the power is cut")
-	err := t.reopen(l)
-	if err == nil {
-		for _, line := range l.told() {
-			t.say("%s", line)
-		}
-		t.say("the power is on again")
+	if err := t.reopen(l); err != nil {
+		return errors.Join(err, l.failed())
 	}
-	return err
+	for _, line := range l.told() {
+		t.say("%s", line)
+	}
+	t.say("the power is on again")
+	return nil
 }
 
 // readKeys reads the terminal until it is gone.

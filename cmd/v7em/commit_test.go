@@ -112,6 +112,14 @@ func TestFailedPackLeaves(t *testing.T) {
 			u.sees("the power is cut")
 			u.sees("rk7: not all that the guest wrote is kept: ")
 		},
+		"cut, and not up again": func(u *user, pack string) {
+			if err := os.Truncate(pack, 512); err != nil {
+				u.t.Fatal(err)
+			}
+			u.types("\x05p")
+			u.sees("spare.rk05 is no RK05 pack")
+			u.sees("rk7: not all that the guest wrote is kept: ")
+		},
 		"cut and boot": func(u *user, _ string) {
 			told := u.cutsPower()
 			wants(u.t, told, "rk7: not all that the guest wrote is kept: ")
