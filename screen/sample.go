@@ -153,8 +153,8 @@ func (s *Sampler) SetSources(sources []Source) {
 	}
 }
 
-// SetNote sets what tells, in a few words, of anything that the user must know. Any
-// goroutine may call it; empty is nothing.
+// SetNote sets what tells, in a few words, of anything that the user must know of a machine
+// that is on. Any goroutine may call it; empty is nothing.
 func (s *Sampler) SetNote(note func() string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +235,7 @@ func (s *Sampler) Sample(now time.Time) *Model {
 		}
 	}
 	m.Processor.History = s.marks
-	if note != nil {
+	if note != nil && cpu.power.on() {
 		m.Note = note()
 	}
 	for _, o := range sources {

@@ -296,3 +296,29 @@ func TestLights(t *testing.T) {
 		t.Errorf("off: %+v", p)
 	}
 }
+
+// TestNote: what is told of a machine is not told of it when its power is off.
+func TestNote(t *testing.T) {
+	m, err := machine.New(machine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSampler()
+	s.SetNote(func() string { return "no commit since noon" })
+	now := time.Now()
+	for _, tt := range []struct {
+		power Power
+		want  string
+	}{{Running, "no commit since noon"}, {Halted, "no commit since noon"}, {PowerOff, ""}, {Recovering, ""}, {Running, "no commit since noon"}} {
+		s.SetPower(tt.power)
+		s.tick = 1
+		s.Attend(m)
+		now = now.Add(samplePeriod)
+		s.Sample(now)
+		s.Attend(m)
+		now = now.Add(samplePeriod)
+		if got := s.Sample(now); got.Note != tt.want {
+			t.Errorf("%s (%s): %q, want %q", powerNames[tt.power], powerNames[got.Processor.Power], got.Note, tt.want)
+		}
+	}
+}
