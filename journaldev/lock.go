@@ -36,7 +36,11 @@ func (e *BusyError) Unwrap() error { return fs.ErrInUse }
 
 // InUse returns the error for an image that someone else has locked.
 func InUse(path string) *BusyError {
-	return &BusyError{Path: path, Holder: holder(filepath.Dir(path))}
+	who := holder(filepath.Dir(path))
+	if strings.HasPrefix(who, fmt.Sprintf("pid %d (", os.Getpid())) {
+		who = "this machine itself: the same file is in another drive"
+	}
+	return &BusyError{Path: path, Holder: who}
 }
 
 // DirLock is the lock on a machine's directory.
