@@ -610,6 +610,9 @@ and what is damaged. If anything was left out the status is 1.`,
 						}
 					},
 				})
+				if errors.Is(err, v7fs.ErrTar) { // which of the two files is bad
+					err = fmt.Errorf("%s: %w", args[1], err)
+				}
 				return err
 			})
 			if err != nil {

@@ -250,3 +250,17 @@ func TestFsTarGoesOn(t *testing.T) {
 		t.Errorf("bzip2: status %d, %q, %q", status, out, errs)
 	}
 }
+
+// TestBadArchiveIsNamed extracts what is no archive: of the two files the message names the
+// one that is bad.
+func TestBadArchiveIsNamed(t *testing.T) {
+	img, bad := newImage(t), filepath.Join(t.TempDir(), "bad.tar")
+	for _, b := range [][]byte{nil, bytes.Repeat([]byte("no archive"), 200)} {
+		if err := os.WriteFile(bad, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := fsRun(t.Context(), nil, "tar", img, bad); err == nil || !strings.Contains(err.Error(), bad+": bad tar archive") {
+			t.Errorf("%d bytes: %v", len(b), err)
+		}
+	}
+}

@@ -290,6 +290,10 @@ there yet is lost, and off says how much that is and how old.`,
 			}
 			if force {
 				held, err := journaldev.DropJournal(args[0])
+				if errors.Is(err, fs.ErrNotExist) {
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has no journal\n", args[0])
+					return err
+				}
 				if err != nil {
 					return err
 				}

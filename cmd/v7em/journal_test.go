@@ -273,3 +273,17 @@ func TestJournalOfNoImage(t *testing.T) {
 		t.Errorf("recover: %q", out)
 	}
 }
+
+// TestNoJournalToDrop removes a journal twice: the second time there is none, and nothing
+// failed.
+func TestNoJournalToDrop(t *testing.T) {
+	path := journaledPack(t, true)
+	for _, want := range []string{"the journal is gone", "has no journal"} {
+		if out, err := journalTool("off", "--force", path); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	if _, err := journalTool("off", "--force", path+".not"); err == nil {
+		t.Error("an image that is not there has its journal removed")
+	}
+}
