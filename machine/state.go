@@ -110,6 +110,13 @@ const saveMagic = "v7em saved machine 1\n"
 // saveLimit bounds the bytes of a saved state that are looked at.
 const saveLimit = 64 << 20
 
+// IsSaved says whether a file begins as those do that Save writes.
+func IsSaved(r io.Reader) bool {
+	magic := make([]byte, len(saveMagic))
+	_, err := io.ReadFull(r, magic)
+	return err == nil && string(magic) == saveMagic
+}
+
 type savedState struct {
 	State State
 	Mem   []uint16

@@ -94,6 +94,11 @@ func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	if !isTerminal(cmd.InOrStdin()) || !isTerminal(cmd.OutOrStdout()) {
 		return errors.New("booting needs a terminal on standard input and output; v7em run does without")
 	}
+	if o.save != "" {
+		if err := checkSave(o.save); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
 	in := cmd.InOrStdin().(*os.File)
 	out, _ := fileOf(cmd.OutOrStdout()) // it is a terminal
 	ctx := cmd.Context()
@@ -176,7 +181,13 @@ func (t *terminal) sit(ctx context.Context) error {
 			}
 			how = syncAndBoot
 		case how != cutAndBoot && how != syncAndBoot:
-			err = errors.Join(t.leave(how), err)
+			lerr := t.leave(how)
+			if err == nil && errors.As(lerr, new(*saveError)) { // the user can try another file
+				t.say("%v; the machine goes on", lerr)
+				t.o.save, t.warm = "", true
+				continue
+			}
+			err = errors.Join(lerr, err)
 			if how != leaveSync || err != nil || !t.bootsAgain(ctx, nil) {
 				return err
 			}

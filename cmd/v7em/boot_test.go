@@ -408,6 +408,60 @@ func TestBootSaveAndRestore(t *testing.T) {
 	}
 }
 
+// TestSaveGoesWrong: a machine that cannot be saved goes on, and what stands where it was to
+// be saved is left alone.
+func TestSaveGoesWrong(t *testing.T) {
+	dir := newMachineDir(t)
+	pack := filepath.Join(dir, "rk3.rk05")
+	before, err := os.ReadFile(pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := sitDown(t, "boot", "--dir", dir, "--save", pack)
+	u.sees("is no saved machine")
+	if status := u.leaves(); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	there := filepath.Join(t.TempDir(), "dir")
+	if err := os.Mkdir(there, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(there, "state")
+	u = sitDown(t, "boot", "--dir", dir, "--save", state)
+	u.logsIn()
+	u.types("x=remembered\r")
+	u.sees("# ")
+	if err := os.Remove(there); err != nil {
+		t.Fatal(err)
+	}
+	u.types("\x05w")
+	u.sees("the machine is not saved")
+	u.types("echo $x still\r")
+	u.sees("remembered still\r\n# ")
+	for _, tt := range []struct{ file, want string }{
+		{state, "no such file"},
+		{pack, "is no saved machine: it is left alone"},
+		{dir, "is no file that a machine could be saved in"},
+	} {
+		u.types("\x05w")
+		u.sees("save in which file? ")
+		u.types(tt.file + "\r")
+		u.sees(tt.want)
+		u.types("c")
+	}
+	u.types("echo $x again\r")
+	u.sees("remembered again\r\n# ")
+	u.types("\x05s")
+	u.sees("powered off")
+	if status := u.leaves(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	after, err := os.ReadFile(pack)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the pack is another: %v", err)
+	}
+}
+
 // TestWake: a machine that was saved catches up with the time since, or its user hears what
 // its clock does.
 func TestWake(t *testing.T) {

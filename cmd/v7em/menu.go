@@ -237,6 +237,9 @@ func (t *terminal) askSave(ctx context.Context) error {
 	}
 	file, err := t.askFile(ctx, "save in which file? ")
 	if err == nil {
+		err = checkSave(file)
+	}
+	if err == nil {
 		t.o.save = file
 	}
 	return err

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -332,7 +334,7 @@ func (s *session) leave(how leaving) error {
 		// What is not committed is in the state.
 		err := s.commitLast("save")
 		if serr := s.saveState(); serr != nil {
-			return errors.Join(err, serr)
+			return errors.Join(err, &saveError{serr})
 		}
 		s.say("saved in %s", s.o.save)
 		return err
@@ -466,8 +468,47 @@ func (s *session) drivesChanged() {
 	}
 }
 
+// saveError is why a machine could not be saved.
+type saveError struct{ err error }
+
+func (e *saveError) Error() string { return fmt.Sprintf("the machine is not saved: %v", e.err) }
+func (e *saveError) Unwrap() error { return e.err }
+
+// checkSave says why the machine's state cannot be saved in a file, nil if nothing seems to
+// be in its way. What is there and is no saved machine, a pack say, is left alone.
+func checkSave(file string) error {
+	if st, err := os.Stat(filepath.Dir(file)); err != nil {
+		return err
+	} else if !st.IsDir() {
+		return fmt.Errorf("%s is no directory", filepath.Dir(file))
+	}
+	st, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("%s is no file that a machine could be saved in", file)
+	case st.Size() == 0:
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if !machine.IsSaved(f) {
+		return fmt.Errorf("%s is there, and is no saved machine: it is left alone; choose another name", file)
+	}
+	return nil
+}
+
 // saveState writes the machine's state.
 func (s *session) saveState() error {
+	if err := checkSave(s.o.save); err != nil {
+		return err
+	}
 	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error { return s.m.Save(f, time.Now()) })
 }
 
