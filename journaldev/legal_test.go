@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"v7em/block"
@@ -92,5 +93,33 @@ func TestTornTwice(t *testing.T) {
 	image[r.writes[len(r.writes)-1]*block.Size+block.Size-1] ^= 1
 	if _, _, err := recoverBytes(image, journal); !errors.Is(err, ErrForeign) {
 		t.Errorf("with a block that another program has changed: %v", err)
+	}
+}
+
+// TestDamagedOnItsWayHome kills v7em as the only transaction is on its way home and damages
+// the journal then: that something of it is on the pack is told, and no other program
+// alone is blamed.
+func TestDamagedOnItsWayHome(t *testing.T) {
+	w := startWorkload(t, 1, VolumeOptions{})
+	for n := range 9 {
+		write(t, w.v, 60+2*n, 7)
+	}
+	w.commit()
+	for w.acked < len(w.tokens) {
+		w.step()
+	}
+	events := len(w.trace.Events())
+	for len(w.trace.Events()) < events+4 && w.step() {
+	}
+	_, files := w.trace.Kill(events + 4)
+	image, journal := all(files[0]), all(files[1])
+	r, _, err := recoverBytes(image, journal)
+	if err != nil || r.report.Count != 1 || r.report.Blocks == 0 || r.report.Blocks == 9 {
+		t.Fatalf("the test has nothing to do: %v, %v", r, err)
+	}
+	journal[ringOffset+sectorSize+9] ^= 1
+	r, _, err = recoverBytes(image, journal)
+	if err != nil || r.report.Uncommitted != 1 || !strings.Contains(r.report.String(), "on its way home: check its file system") {
+		t.Errorf("%v, %v", r.report, err)
 	}
 }

@@ -124,6 +124,9 @@ func (r Recovery) String() string {
 	}
 	if r.Changed {
 		s += "; the pack was changed without its journal"
+		if r.Uncommitted > 0 {
+			s += ", or that transaction was on its way home: check its file system"
+		}
 	}
 	if r.Forced {
 		s += "; the journal did not fit the pack: check its file system"
