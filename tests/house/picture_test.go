@@ -2,6 +2,7 @@ package house
 
 import (
 	"fmt"
+	"go/doc/comment"
 	"html"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func (h *house) picture() string {
 	var b strings.Builder
 	height := len(rows)*apart + 40
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" `, width, height)
-	b.WriteString(`font-family="sans-serif" font-size="13">` + "\n" + marks[0])
+	b.WriteString(`font-family="sans-serif" font-size="13">` + "\n" + markList)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	for i, row := range rows {
 		for k, name := range row {
@@ -145,21 +146,54 @@ func (h *house) list() string {
 	return b.String()
 }
 
-// marks stand around the list in ARCHITECTURE.md.
-var marks = [2]string{"<!-- made by go generate ./tests/house -->\n", "<!-- to here -->\n"}
+// Marks stand around what is made from the code.
+const (
+	markList   = "<!-- made by go generate ./tests/house -->\n"
+	markFormat = "<!-- the format, made by go generate ./tests/house -->\n"
+	markEnd    = "<!-- to here -->\n"
+)
+
+// between returns a text with something else between two marks.
+func between(t *testing.T, text, mark, now string) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(text, mark)
+	_, after, ok2 := strings.Cut(rest, markEnd)
+	if !ok || !ok2 {
+		t.Fatalf("the marks %q and %q are missing", mark, markEnd)
+	}
+	return before + mark + now + markEnd + after
+}
 
 // TestPicture sees to it that docs/ shows the house as it is.
 func TestPicture(t *testing.T) {
 	h := read(t)
 	fresh(t, "docs/house.svg", func(string) string { return h.picture() })
-	fresh(t, "docs/ARCHITECTURE.md", func(old string) string {
-		before, rest, ok := strings.Cut(old, marks[0])
-		_, after, ok2 := strings.Cut(rest, marks[1])
-		if !ok || !ok2 {
-			t.Fatalf("docs/ARCHITECTURE.md has no %q and %q", marks[0], marks[1])
+	fresh(t, "docs/ARCHITECTURE.md", func(old string) string { return between(t, old, markList, h.list()) })
+}
+
+// TestJournalFormat sees to it that docs/ has the journal's format as journaldev has it.
+func TestJournalFormat(t *testing.T) {
+	h := read(t)
+	fresh(t, "docs/journal-format.md", func(old string) string { return between(t, old, markFormat, h.format(t)) })
+}
+
+// format is the comment of journaldev/format.go that begins with a heading.
+func (h *house) format(t *testing.T) string {
+	t.Helper()
+	for _, f := range h.files {
+		if f.name != "journaldev/format.go" {
+			continue
 		}
-		return before + marks[0] + h.list() + marks[1] + after
-	})
+		for _, c := range f.Comments {
+			if strings.HasPrefix(c.Text(), "# ") {
+				var p comment.Parser
+				pr := comment.Printer{HeadingLevel: 2, HeadingID: func(*comment.Heading) string { return "" }}
+				return string(pr.Markdown(p.Parse(c.Text())))
+			}
+		}
+	}
+	t.Fatal("journaldev/format.go does not say what the format is")
+	return ""
 }
 
 // fresh compares a file with what it should be, or makes it that.
