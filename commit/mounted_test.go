@@ -249,7 +249,8 @@ func TestExchangeIsTold(t *testing.T) {
 func TestMountedTwice(t *testing.T) {
 	g := guest.Boot(t, guest.Options{})
 	x := newCampaign(t, g)
-	g.Run("/etc/umount /dev/rk7; /etc/mknod /dev/twice b 0 8; mkdir /m; /etc/mount /dev/twice /m; echo x >/x; sync; echo y >/y; sync")
+	g.Run("/etc/umount /dev/rk7; /etc/mknod /dev/twice b 0 8; mkdir /m; /etc/mount /dev/twice /m; " +
+		"echo x >/x; sync; echo y >/y; sync")
 	p := x.capture(guest.Second)
 	i := slices.IndexFunc(p.Volumes, func(v kernel.Volume) bool { return v.Dev == 8 })
 	if i < 0 {

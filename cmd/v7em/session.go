@@ -129,7 +129,9 @@ func (o *bootOptions) open(ctx context.Context, errs io.Writer) (*session, error
 
 // insertPacks puts the directory's packs into the drives and powers on.
 func (s *session) insertPacks(errs io.Writer) error {
-	packs, err := patiently(context.Background(), func() (*images.Packs, error) { return s.set.OpenPacksAs(s.dir, s.o.keep) })
+	packs, err := patiently(context.Background(), func() (*images.Packs, error) {
+		return s.set.OpenPacksAs(s.dir, s.o.keep)
+	})
 	if err != nil {
 		return err
 	}
@@ -509,7 +511,9 @@ func (s *session) saveState() error {
 	if err := checkSave(s.o.save); err != nil {
 		return err
 	}
-	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error { return s.m.Save(f, time.Now()) })
+	return hostfile.Replace(s.o.save, hostfile.Options{Perm: 0o600}, func(f *hostfile.File) error {
+		return s.m.Save(f, time.Now())
+	})
 }
 
 // close closes everything in the drives and gives back the directory.
