@@ -41,6 +41,7 @@ var arrows = map[string]string{
 	"tests/form":           "",
 	"tests/guest":          "block images images/console images/mini machine rk unix/fs",
 	"tests/house":          "",
+	"tests/vectors":        "",
 	"unibus":               "",
 	"unix/aout":            "",
 	"unix/fs":              "escape",
