@@ -119,7 +119,8 @@ func TestDamagedOnItsWayHome(t *testing.T) {
 	}
 	journal[ringOffset+sectorSize+9] ^= 1
 	r, _, err = recoverBytes(image, journal)
-	if err != nil || r.report.Uncommitted != 1 || !strings.Contains(r.report.String(), "on its way home: check its file system") {
+	if err != nil || r.report.Uncommitted != 1 ||
+		!strings.Contains(r.report.String(), "on its way home: check its file system") {
 		t.Errorf("%v, %v", r.report, err)
 	}
 }
