@@ -350,14 +350,24 @@ func (s *session) leave(how leaving) error {
 	return nil
 }
 
-// powerOff has V7 write everything out, and commits that. A guest that is not V7 is
-// asked for nothing: what it has written is committed.
+// whole commits, and says whether all packs are durable then as V7's own sync would leave
+// them, every operation whole. V7 need not be asked: that takes interrupting whatever has
+// the terminal, and a rmdir that is interrupted leaves half a directory.
+func (s *session) whole() bool {
+	if s.committer == nil || s.committer.Commit("power off") != nil {
+		return false
+	}
+	st := s.committer.Status()
+	return st.Promise == commit.WholeOperations && len(st.Volumes) == 0
+}
+
+// powerOff has V7 write everything out, or takes that out of its memory, and commits it. A
+// guest that is not V7 is asked for nothing: what it has written is committed.
 func (s *session) powerOff() error {
 	k, foreign := images.Recognize(s.m, s.kernel)
 	if foreign != nil {
 		s.say("%v: it is not asked to write anything out", foreign)
-	} else {
-		s.say("the guest writes everything out")
+	} else if s.say("the guest writes everything out"); !s.whole() {
 		s.c.Echo, s.c.Paced = nil, nil
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

@@ -289,3 +289,31 @@ func TestStuckReaders(t *testing.T) {
 		oneLine(t, args[0], stderr.String(), "interrupted")
 	}
 }
+
+// TestPowerOffInterruptsNothing: at an orderly power off no program is interrupted, since a
+// rmdir would leave half a directory.
+func TestPowerOffInterruptsNothing(t *testing.T) {
+	dir := newMachineDir(t)
+	u := sitDown(t, "boot", "--dir", dir)
+	u.logsIn()
+	u.types("trap 'echo x >/tmp/interrupted' 2; mkdir /tmp/made; while :; do echo go''es on; sleep 1; done\r")
+	u.sees("goes on")
+	u.types("\x05s")
+	u.sees("powered off")
+	if status := u.leaves(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	packsAreClean(t, dir, "/tmp/made")
+	p, err := images.RK().OpenPacks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	tree, _, err := p.Tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tree.Lookup("/tmp/interrupted"); err == nil {
+		t.Error("the shell was interrupted")
+	}
+}
