@@ -38,7 +38,7 @@ func advise(err error) error {
 		return advised{err, "--" + anySize + " of boot, run, bare and crash takes it: what is missing reads as zeros"}
 	}
 	if errors.Is(err, journaldev.ErrNoRoom) {
-		return advised{err, fmt.Sprintf("--journal-size %d makes a small one; with --journal off a power cut can damage the pack", 128<<10)}
+		return advised{err, "--journal-size 128K makes a small one; with --journal off a power cut can damage the pack"}
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -32,7 +33,7 @@ func (f *keepFlags) add(fs *pflag.FlagSet) {
 	fs.Var(&f.keep.Journal, "journal", "on: packs survive a power cut; off: the host writes when it likes; write-through: each write is synced")
 	fs.Var(&f.keep.Sync, "sync", "how writes are made durable: fsync, fdatasync, msync, none")
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
-	fs.Int64Var(&f.keep.JournalSize, "journal-size", 0, "`bytes` of each new journal (default 4 MB)")
+	fs.Var((*sizeFlag)(&f.keep.JournalSize), "journal-size", "the `size` of each new journal, such as 512K or 8M (default 4M)")
 	addAnySize(fs, &f.keep.AnySize)
 	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
 	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is never synced, loses all of --write-back")
@@ -46,6 +47,25 @@ func addAnySize(fs *pflag.FlagSet, to *bool) {
 }
 
 const anySize = "any-size"
+
+// sizeFlag is a number of bytes, which may be given in K or M.
+type sizeFlag int64
+
+// String and Set implement pflag.Value, with Type.
+func (s *sizeFlag) String() string { return fmt.Sprint(int64(*s)) }
+
+// Set takes a number of bytes, of K or of M.
+func (s *sizeFlag) Set(text string) error {
+	n, err := images.ParseMemory(text)
+	if err != nil {
+		return errors.New("want a size such as 512K or 8M")
+	}
+	*s = sizeFlag(n)
+	return nil
+}
+
+// Type names the value in messages.
+func (*sizeFlag) Type() string { return "size" }
 
 // check checks the options, and completes keep.
 func (f *keepFlags) check() error {
