@@ -24,6 +24,7 @@ type simHost struct {
 	volumes map[kernel.Drive]*simVolume
 	told    []string
 	ages    []time.Duration // at each look
+	harmed  int             // problems of the packs that are none of v7em's
 }
 
 // simVolume is a pack on that host.
@@ -164,11 +165,12 @@ func (h *simHost) recovered(unit int) *block.Store {
 	return r.Snapshot()
 }
 
-// has says whether a file would be there, on a file system without harmful damage.
+// has says whether a file would be there, on a file system without harmful damage but
+// what is known: h.harmed.
 func (h *simHost) has(unit int, path string) bool {
 	h.t.Helper()
 	pack := h.recovered(unit)
-	if r := fs.Check(pack); r.Harmful > 0 {
+	if r := fs.Check(pack); r.Harmful > h.harmed {
 		h.t.Errorf("rk%d: %v", unit, r.Problems)
 	}
 	f, err := fs.Open(pack)

@@ -153,7 +153,7 @@ func TestHostileMounts(t *testing.T) {
 		"echo one >/one", "/etc/mount /dev/rk7 /tmp; echo two >/two", "ls -l /tmp >/list 2>&1; echo three >/three",
 		"cp /bin/ls /tmp/ls; cat /tmp/file >/dev/null", "mkdir /tmp/d /four; echo x >/tmp/d/x; rm -f /tmp/file", "sync", "echo five >/five",
 	}
-	crashed, wrong := 0, 0
+	crashed, wrong, own := 0, 0, 0
 	seed := -1
 	form.Batches(t, func(t *testing.T) bool {
 		seed++
@@ -186,6 +186,14 @@ func TestHostileMounts(t *testing.T) {
 		synced := run(journaled)
 		wrong += len(journaled.c.Status().Volumes)
 		left := journaled.c.Last("power off")
+		// V7 trusts a superblock, and may write past its end in memory, over what it has of
+		// the root: that is on the plain disk too.
+		rootOf := func(s *block.Store) fs.Region { return fs.Region{Device: s, N: 4000} }
+		harmed := fs.Check(rootOf(plain.volumes[kernel.Drive{Unit: 0}].Snapshot())).Harmful
+		journaled.harmed = harmed
+		if harmed > 0 {
+			own++
+		}
 		for _, unit := range []int{0, 7} {
 			want := plain.volumes[kernel.Drive{Unit: unit}].Snapshot()
 			got := journaled.recovered(unit)
@@ -193,7 +201,7 @@ func TestHostileMounts(t *testing.T) {
 				for _, name := range missing(t, want, got) {
 					t.Errorf("seed %d: %s is there without a journal, and not with one; %v; told %q", seed, name, left, journaled.told)
 				}
-				if r := fs.Check(fs.Region{Device: got, N: 4000}); r.Harmful > 0 && left == nil {
+				if r := fs.Check(rootOf(got)); r.Harmful > harmed && left == nil {
 					t.Errorf("seed %d: the root: %v", seed, r.Problems)
 				}
 			}
@@ -208,7 +216,7 @@ func TestHostileMounts(t *testing.T) {
 		}
 		return more
 	})
-	t.Logf("%d runs crashed or hung, %d volumes made no sense", crashed, wrong)
+	t.Logf("%d runs crashed or hung, %d volumes made no sense; %d times V7 itself harmed its root", crashed, wrong, own)
 	if wrong == 0 {
 		t.Error("no volume was wrong")
 	}
