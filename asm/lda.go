@@ -42,7 +42,8 @@ func ParseLDA(tape []byte) (*LDA, error) {
 			return nil, fmt.Errorf("absolute-loader tape: block at byte %d is cut short", pos)
 		}
 		if b[0] != 1 || b[1] != 0 {
-			return nil, fmt.Errorf("absolute-loader tape: no block at byte %d (found %#x, %#x; a block starts with 1, 0)", pos, b[0], b[1])
+			return nil, fmt.Errorf("absolute-loader tape: no block at byte %d (found %#x, %#x; a block starts with 1, 0)",
+				pos, b[0], b[1])
 		}
 		count := int(b[2]) | int(b[3])<<8
 		addr := uint16(b[4]) | uint16(b[5])<<8

@@ -71,15 +71,18 @@ var Mini = Work{
 	Tasks: []Task{
 		{Name: BootTask},
 		{Name: "count", Script: "i=; while test x$i != x" + strings.Repeat("a", 400) + "; do i=a$i; done"},
-		{Name: "cat and wc", Script: "for i in " + numbers(40) + "; do cat /unix /unix /bin/sh | cat | wc >/tmp/n; done; rm /tmp/n"},
+		{Name: "cat and wc", Script: "for i in " + numbers(40) +
+			"; do cat /unix /unix /bin/sh | cat | wc >/tmp/n; done; rm /tmp/n"},
 		{Name: "cp and cmp", Script: "cd /tmp; for i in " + numbers(40) + "; do cp /unix a; cp a b; cmp a b; rm a b; done"},
 		{Name: "mkdir and rmdir", Script: mkdirs},
 		{Name: "fork and exec", Script: "for i in " + numbers(150) + "; do (cat </dev/null); test x; done"},
 	},
 	Disk: []Task{
 		{Name: "mkdir and rmdir", Script: mkdirs},
-		{Name: "cp of a tree", Script: "cd /tmp; for i in " + numbers(10) + "; do mkdir t t/bin t/etc; cp /bin/* t/bin; cp /etc/* t/etc; cp /unix t; rm -r t; done"},
-		{Name: "small files", Script: "cd /tmp; for i in " + numbers(10) + "; do for j in " + numbers(10) + "; do echo $j >f$j; ln f$j g$j; mv g$j h$j; done; rm f? f?? h? h??; done"},
+		{Name: "cp of a tree", Script: "cd /tmp; for i in " + numbers(10) +
+			"; do mkdir t t/bin t/etc; cp /bin/* t/bin; cp /etc/* t/etc; cp /unix t; rm -r t; done"},
+		{Name: "small files", Script: "cd /tmp; for i in " + numbers(10) + "; do for j in " + numbers(10) +
+			"; do echo $j >f$j; ln f$j g$j; mv g$j h$j; done; rm f? f?? h? h??; done"},
 	},
 	load: Task{Name: "six loops", Script: `cd /tmp; mkdir 1 2 3; mkdir /usr/tmp; cd /usr/tmp; mkdir 1 2 3
 for d in /tmp /usr/tmp; do
@@ -89,7 +92,8 @@ for d in /tmp /usr/tmp; do
 done`},
 }
 
-const mkdirs = "cd /tmp; for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; do mkdir a b c d; rmdir a b c d; done; done"
+const mkdirs = "cd /tmp; for i in 0 1 2 3 4 5 6 7 8 9; do for j in 0 1 2 3 4 5 6 7 8 9; " +
+	"do mkdir a b c d; rmdir a b c d; done; done"
 
 // numbers are those from 1 to n, as words.
 func numbers(n int) string {
@@ -106,7 +110,8 @@ var tasks = []Task{
 	{Name: "sort -r words", Script: "sort -r /usr/dict/words >/tmp/w; rm /tmp/w"},
 	{Name: "cc -O -c ed.c", Script: "cd /tmp; cp /usr/src/cmd/ed.c .; cc -O -c ed.c; rm ed.*"},
 	{Name: "nroff -man adb.1", Script: "nroff -man /usr/man/man1/adb.1 >/tmp/n; rm /tmp/n"},
-	{Name: "make unix", Prepare: "cd /usr/sys/conf; mkconf <rktmconf", Script: "cd /usr/sys/conf; rm -f *.o unix; make unix"},
+	{Name: "make unix", Prepare: "cd /usr/sys/conf; mkconf <rktmconf",
+		Script: "cd /usr/sys/conf; rm -f *.o unix; make unix"},
 	{Name: "dc 2^600", Script: "echo '2 600^p' | dc >/tmp/d; rm /tmp/d"},
 }
 
@@ -158,7 +163,8 @@ func Median(times []float64) float64 {
 
 // Run does all tasks of w on each engine in turn, runs times, on copies of the RK05
 // packs in dir. progress is told what is being timed, and an empty task at the end.
-func Run(ctx context.Context, dir string, w Work, engines []Engine, runs int, progress func(engine, task string)) (*Report, error) {
+func Run(ctx context.Context, dir string, w Work, engines []Engine, runs int,
+	progress func(engine, task string)) (*Report, error) {
 	r := &Report{Runs: runs}
 	for _, t := range w.Tasks {
 		r.Results = append(r.Results, Result{Task: t.Name, Times: map[string][]float64{}})
@@ -187,7 +193,8 @@ func Run(ctx context.Context, dir string, w Work, engines []Engine, runs int, pr
 }
 
 // once times every task on one engine.
-func (r *Report) once(ctx context.Context, dir string, tasks []Task, e Engine, progress func(engine, task string)) (err error) {
+func (r *Report) once(ctx context.Context, dir string, tasks []Task, e Engine,
+	progress func(engine, task string)) (err error) {
 	tmp, err := os.MkdirTemp("", "v7em-bench-")
 	if err != nil {
 		return err

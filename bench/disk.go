@@ -140,7 +140,8 @@ func Disk(ctx context.Context, dir string, o DiskOptions, progress func(mode, ta
 		r.Modes = append(r.Modes, m.Name)
 	}
 	for _, t := range o.Work.Disk {
-		r.Results = append(r.Results, DiskResult{Task: t.Name, Times: map[string][]float64{}, Ratios: map[string]float64{}, Fastest: map[string]float64{}})
+		r.Results = append(r.Results, DiskResult{Task: t.Name, Times: map[string][]float64{},
+			Ratios: map[string]float64{}, Fastest: map[string]float64{}})
 	}
 	tmp, err := os.MkdirTemp(dir, "bench-")
 	if err != nil {

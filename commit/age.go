@@ -182,7 +182,8 @@ func (c *Committer) whyLate(now time.Time) string {
 			}
 		}
 		if late != nil {
-			return fmt.Sprintf("the host has not yet written what %s got %v ago", strings.Join(late, ", "), rounded(now.Sub(h.begin)))
+			return fmt.Sprintf("the host has not yet written what %s got %v ago", strings.Join(late, ", "),
+				rounded(now.Sub(h.begin)))
 		}
 	}
 	if c.err != nil {
@@ -197,7 +198,8 @@ func (c *Committer) whyLate(now time.Time) string {
 // contradicted says that V7 is up, and that it could not be read for so long that its
 // packs are to be taken as its writes have left them, until it can be. c.mu is held.
 func (c *Committer) contradicted(now time.Time) bool {
-	return c.promise == WritePrefix || c.failures > 0 && kernel.Why(c.err) == kernel.Contradictory && c.age(now) >= 3*c.o.Interval
+	return c.promise == WritePrefix || c.failures > 0 && kernel.Why(c.err) == kernel.Contradictory &&
+		c.age(now) >= 3*c.o.Interval
 }
 
 // stand notes how the guest is kept when a point is durable. c.mu is held.
@@ -265,11 +267,13 @@ func (c *Committer) setAside(drive kernel.Drive, err error) {
 	}
 	s := VolumeStatus{Drive: drive, Name: drive.String(), State: VolumeFailed, Since: c.o.Clock(), Why: err.Error()}
 	c.odd[drive] = s
-	left := fmt.Sprintf("what was durable at %s can be recovered, what the guest wrote to it since is lost", c.covered.Format(time.TimeOnly))
+	left := fmt.Sprintf("what was durable at %s can be recovered, what the guest wrote to it since is lost",
+		c.covered.Format(time.TimeOnly))
 	if errors.Is(err, journaldev.ErrGone) {
 		left = "nothing more gets there"
 	}
-	c.news = append(c.news, fmt.Sprintf("%v; the pack is read-only now: %s; the other packs go on", inDrive(drive, err), left))
+	c.news = append(c.news, fmt.Sprintf("%v; the pack is read-only now: %s; the other packs go on",
+		inDrive(drive, err), left))
 }
 
 // aside says that a volume has failed.
@@ -300,7 +304,8 @@ func (c *Committer) Status() Status {
 	defer c.mu.Unlock()
 	age := c.age(now)
 	s := Status{
-		Promise: c.promise, Why: c.why, Point: c.covered, Waits: age > 0 || !c.dirty.IsZero(), Age: age, Worst: max(c.worst, age),
+		Promise: c.promise, Why: c.why, Point: c.covered, Waits: age > 0 || !c.dirty.IsZero(), Age: age,
+		Worst: max(c.worst, age),
 	}
 	if age > c.tolerated(2*c.o.Interval+slack) {
 		s.Late = &Late{Since: now.Add(-age), Why: c.whyLate(now)}
@@ -363,7 +368,9 @@ func (c *Committer) fellBack(why error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.kept == nil {
-		return fmt.Errorf("%w: the packs are as the guest's writes have left them, and may be damaged: v7em fs check tells", why)
+		return fmt.Errorf("%w: the packs are as the guest's writes have left them, and may be damaged: v7em fs check "+
+			"tells", why)
 	}
-	return fmt.Errorf("%w: what the guest did last on %s is not kept, since its writes have left that damaged", why, strings.Join(c.kept, ", "))
+	return fmt.Errorf("%w: what the guest did last on %s is not kept, since its writes have left that damaged",
+		why, strings.Join(c.kept, ", "))
 }

@@ -77,7 +77,8 @@ func Campaign(ctx context.Context, runs []*Run, o CampaignOptions) (*Result, err
 	if o.Workers < 1 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	res := &Result{Version: ResultVersion, Workload: o.Workload, Guest: o.Guest, Seed: o.Seed, Points: "all", Models: o.Models, Modes: []ModeResult{}}
+	res := &Result{Version: ResultVersion, Workload: o.Workload, Guest: o.Guest, Seed: o.Seed, Points: "all",
+		Models: o.Models, Modes: []ModeResult{}}
 	if o.Points > 0 {
 		res.Points = strconv.Itoa(o.Points)
 	}
@@ -146,7 +147,8 @@ func (c *campaign) tell(model Model, cuts []Cut) {
 // mode makes the cuts of one run, and has the guest check some. When the context ends
 // before that the result has the cuts that were made, together with the error.
 func (c *campaign) mode(ctx context.Context, court *court, points []point, guests int) (*ModeResult, error) {
-	c.progress = Progress{Mode: court.Mode, Total: len(points), AllDone: c.progress.AllDone, AllTotal: c.progress.AllTotal, Counts: map[Model]map[Outcome]int{}}
+	c.progress = Progress{Mode: court.Mode, Total: len(points), AllDone: c.progress.AllDone,
+		AllTotal: c.progress.AllTotal, Counts: map[Model]map[Outcome]int{}}
 	cuts := make([]Cut, len(points))
 	// A judge goes through the events once, so each model, all cuts of which are in
 	// the order of their events, has its own.
@@ -280,7 +282,8 @@ func (c *court) commits() (n int) {
 
 // what names what a block is used for.
 var what = map[journaldev.Use]string{
-	journaldev.UseFile: "file", journaldev.UseDir: "directory", journaldev.UseChain: "free", journaldev.UseIList: "indirect",
+	journaldev.UseFile: "file", journaldev.UseDir: "directory", journaldev.UseChain: "free",
+	journaldev.UseIList: "indirect",
 	journaldev.UseInode: "inode", journaldev.UseSuper: "superblock",
 }
 

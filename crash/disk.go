@@ -33,7 +33,8 @@ func (p point) ID() string {
 func parseID(id string) (point, error) {
 	var p point
 	bad := func() (point, error) {
-		return point{}, fmt.Errorf("%q is no cut: one is called like journal.lost.1234.2, by its mode (%s), model (%s), event and variant", id, list(Modes), list(Models))
+		return point{}, fmt.Errorf("%q is no cut: one is called like journal.lost.1234.2, by its mode (%s), model "+
+			"(%s), event and variant", id, list(Modes), list(Models))
 	}
 	words := strings.Split(id, ".")
 	if len(words) != 4 {
@@ -226,7 +227,8 @@ type cursor struct {
 func (r *replay) cursor() (*cursor, error) {
 	c := &cursor{r: r, files: make([][2]written, len(r.Packs))}
 	for i, p := range r.Packs {
-		image := contents{Store: p.Start.Clone(), size: int64(p.Start.Blocks()) * block.Size, sums: slices.Clone(r.sums[i][:p.Swap])}
+		image := contents{Store: p.Start.Clone(), size: int64(p.Start.Blocks()) * block.Size,
+			sums: slices.Clone(r.sums[i][:p.Swap])}
 		for _, s := range image.sums {
 			image.total.swap(sum{}, s)
 		}

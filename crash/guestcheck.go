@@ -192,7 +192,8 @@ func (c *court) ask(ctx context.Context, id string, root *images.Drives) ([]stri
 // touched says whether the run writes to a pack's file system.
 func (c *court) touched(pack int) bool {
 	for i, e := range c.Events {
-		if e.Kind == Write && e.Pack == pack && (e.Journal || slices.ContainsFunc(c.versions[i], func(v version) bool { return v.sector < c.Packs[pack].Swap })) {
+		counts := func(v version) bool { return v.sector < c.Packs[pack].Swap }
+		if e.Kind == Write && e.Pack == pack && (e.Journal || slices.ContainsFunc(c.versions[i], counts)) {
 			return true
 		}
 	}

@@ -14,7 +14,9 @@ import (
 
 // KeepOptions say how packs are journaled.
 type KeepOptions struct {
-	JournalSize  int64               // of each pack's, in bytes, from journaldev.MinJournalSize on; 0 for journaldev.DefaultJournalSize
+	// JournalSize is that of each pack's, in bytes, from journaldev.MinJournalSize on; 0 for
+	// journaldev.DefaultJournalSize.
+	JournalSize  int64
 	Transactions int                 // of each pack, at least 2; 0 for journaldev.DefaultTransactions
 	Data         journaldev.DataMode // empty for journaldev.DataJournal
 	Interval     time.Duration       // between commits, virtual; 0 for commit.DefaultInterval
@@ -34,7 +36,8 @@ var (
 	// v7em boot, on the disk of a common host: an SSD, of which a sync takes some
 	// milliseconds.
 	ProductKeep = KeepOptions{
-		JournalSize: journaldev.DefaultJournalSize, Transactions: journaldev.DefaultTransactions, Data: journaldev.DataJournal,
+		JournalSize: journaldev.DefaultJournalSize, Transactions: journaldev.DefaultTransactions,
+		Data:     journaldev.DataJournal,
 		Interval: commit.DefaultInterval, SyncTime: 5 * time.Millisecond,
 	}
 )

@@ -37,7 +37,8 @@ func LoadWorkload(name string, seed uint64) (Workload, error) {
 	}
 	b, err := os.ReadFile(name)
 	if errors.Is(err, os.ErrNotExist) && !strings.ContainsAny(name, "./") {
-		return Workload{}, fmt.Errorf("no workload %q: want %s, or the name of a shell script", name, strings.Join(Workloads, ", "))
+		return Workload{}, fmt.Errorf("no workload %q: want %s, or the name of a shell script", name,
+			strings.Join(Workloads, ", "))
 	}
 	if err == nil && len(b) > maxScript {
 		err = fmt.Errorf("%s: a workload may have %d bytes", name, maxScript)

@@ -153,7 +153,9 @@ func writes(m *machine.Machine) (n uint64) {
 //
 // known is the V7 kernel that was seen to run, nil if none was. When it is not V7 that
 // runs the machine is left as it is, and the error is a *ForeignError.
-func Shutdown(ctx context.Context, m *machine.Machine, c *console.Session, known *kernel.Kernel) (answered bool, err error) {
+func Shutdown(
+	ctx context.Context, m *machine.Machine, c *console.Session, known *kernel.Kernel,
+) (answered bool, err error) {
 	if _, err := Recognize(m, known); err != nil {
 		return false, err
 	}
@@ -165,7 +167,8 @@ func Shutdown(ctx context.Context, m *machine.Machine, c *console.Session, known
 		return false, err
 	}
 	c.Type("sync\r")
-	if _, err = c.Expect(ctx, 10*console.Second, "sync\r\n"+prompt, "SYNC\r\n"+prompt); err != nil && !errors.As(err, new(*console.Error)) {
+	_, err = c.Expect(ctx, 10*console.Second, "sync\r\n"+prompt, "SYNC\r\n"+prompt)
+	if err != nil && !errors.As(err, new(*console.Error)) {
 		return false, err
 	}
 	return err == nil, settle(ctx, m, c)

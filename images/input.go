@@ -29,7 +29,8 @@ func feeder() ([]byte, error) {
 		return nil, fmt.Errorf("the feeder: %w", err)
 	}
 	f := &aout.File{
-		Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: p.TextBase}, Text: p.Text, Data: p.Data,
+		Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: p.TextBase}, Text: p.Text,
+		Data: p.Data,
 	}
 	return f.Bytes()
 }

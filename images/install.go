@@ -27,7 +27,8 @@ type InstallOptions struct {
 }
 
 // ErrInstalled says that there are packs already.
-var ErrInstalled = errors.New("a machine is installed there already; --force makes its packs anew, and what they hold is lost")
+var ErrInstalled = errors.New("a machine is installed there already; --force makes its packs anew, and what " +
+	"they hold is lost")
 
 // Install makes a machine's directory: the RP03 pack, the RK05 packs and the
 // configuration file. The directory may be there already, be a mount point, and lie in

@@ -65,7 +65,8 @@ func (k Keep) Open(path string, kind journaldev.Kind, drive string) (Pack, error
 		o.Wrap = func(name string, f journaldev.File) journaldev.File { return k.Wrap(drive, name, f) }
 	}
 	if k.Journal == JournalOn || k.Journal == "" {
-		v, err := journaldev.OpenVolume(path, kind, journaldev.VolumeOptions{Options: o, Data: k.Data, JournalSize: k.JournalSize})
+		v, err := journaldev.OpenVolume(path, kind, journaldev.VolumeOptions{Options: o, Data: k.Data,
+			JournalSize: k.JournalSize})
 		if err != nil {
 			return nil, err
 		}

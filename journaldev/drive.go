@@ -215,9 +215,11 @@ func (v *Volume) writeHome(blocks map[int][]byte) error {
 // grow makes the ring bigger, for a transaction that does not fit. All is home.
 func (v *Volume) grow(sectors int) error {
 	if sectors > maxRing {
-		return &Error{Op: "write", Unit: v.o.Unit, Path: v.journal.path, Block: -1, Err: fmt.Errorf("a commit needs a journal of %d MB", sectors>>11)}
+		return &Error{Op: "write", Unit: v.o.Unit, Path: v.journal.path, Block: -1,
+			Err: fmt.Errorf("a commit needs a journal of %d MB", sectors>>11)}
 	}
-	if err := writeZeros(v.journal, ringOffset+int64(v.head.ring)*sectorSize, ringOffset+int64(sectors)*sectorSize); err != nil {
+	if err := writeZeros(v.journal, ringOffset+int64(v.head.ring)*sectorSize,
+		ringOffset+int64(sectors)*sectorSize); err != nil {
 		return err
 	}
 	return v.begin(sectors)

@@ -78,7 +78,8 @@ func newLog(path string, j *journal) *Log {
 	p := makePlan(j.header, j.records)
 	l := &Log{
 		Path: path, ID: hex.EncodeToString(j.id[:]), Version: journalVersion, Generation: j.generation, Blocks: j.blocks,
-		RingSize: int64(j.ring) * sectorSize, Home: p.home, Committed: p.home + uint64(len(p.apply)), Newest: p.newest, Damaged: p.damaged,
+		RingSize: int64(j.ring) * sectorSize, Home: p.home, Committed: p.home + uint64(len(p.apply)),
+		Newest: p.newest, Damaged: p.damaged,
 		whole: assemble(j.records), j: j,
 	}
 	j.f, j.window = nil, nil // the file is closed
@@ -142,7 +143,8 @@ func (l *Log) transaction(j *journal, w *logged) Transaction {
 		t.State = "damaged"
 	}
 	for i, e := range entries {
-		t.Updates = append(t.Updates, Logged{Number: i, Type: e.Type.String(), Block: e.Block, From: e.From, To: e.To, Direct: e.Direct, Redo: e.redo, Undo: e.undo})
+		t.Updates = append(t.Updates, Logged{Number: i, Type: e.Type.String(), Block: e.Block, From: e.From, To: e.To,
+			Direct: e.Direct, Redo: e.redo, Undo: e.undo})
 	}
 	return t
 }

@@ -41,7 +41,8 @@ func (o VolumeOptions) withDefaults() (VolumeOptions, error) {
 	}
 	switch {
 	case o.JournalSize != 0 && (o.JournalSize < MinJournalSize || o.JournalSize > ringOffset+maxRing*sectorSize):
-		return o, fmt.Errorf("a journal of %d bytes: it must have %d KB to %d MB", o.JournalSize, MinJournalSize>>10, maxRing*sectorSize>>20)
+		return o, fmt.Errorf("a journal of %d bytes: it must have %d KB to %d MB", o.JournalSize, MinJournalSize>>10,
+			maxRing*sectorSize>>20)
 	case o.Transactions < 2:
 		return o, fmt.Errorf("%d transactions: there must be at least 2", o.Transactions)
 	}
@@ -156,7 +157,8 @@ func Mount(image, journal File, o VolumeOptions) (*Volume, error) {
 	if err == nil {
 		var form *shape
 		if form, err = wholly(image); err == nil {
-			v, err = mount(&backing{f: image, path: "image", unit: o.Unit, shape: form}, &backing{f: journal, path: "image.journal", unit: o.Unit}, o)
+			v, err = mount(&backing{f: image, path: "image", unit: o.Unit, shape: form},
+				&backing{f: journal, path: "image.journal", unit: o.Unit}, o)
 		}
 	}
 	if err != nil {
@@ -219,7 +221,8 @@ func mount(home, journal *backing, o VolumeOptions) (*Volume, error) {
 	v.head = r.next(v.state, nanos(o.Clock()))
 	if o.JournalSize != 0 && ringFor(o.JournalSize) != v.head.ring {
 		v.head.ring = ringFor(o.JournalSize)
-		if err := writeZeros(journal, ringOffset+int64(r.j.ring)*sectorSize, ringOffset+int64(v.head.ring)*sectorSize); err != nil {
+		if err := writeZeros(journal, ringOffset+int64(r.j.ring)*sectorSize,
+			ringOffset+int64(v.head.ring)*sectorSize); err != nil {
 			return nil, err
 		}
 	}

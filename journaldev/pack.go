@@ -182,7 +182,8 @@ func (p *Pack) WriteBlock(n int, buf []byte) error {
 	case p.back.failed != nil:
 		return p.back.failed
 	case p.readOnly:
-		return &Error{Op: "write", Unit: p.back.unit, Path: p.back.path, Block: n, Err: errors.New("the pack is write-protected")}
+		return &Error{Op: "write", Unit: p.back.unit, Path: p.back.path, Block: n,
+			Err: errors.New("the pack is write-protected")}
 	case n < 0 || n >= p.Blocks():
 		return &block.RangeError{Block: n, Blocks: p.Blocks()}
 	case len(buf) != block.Size:

@@ -120,7 +120,8 @@ func (r Recovery) String() string {
 		s += fmt.Sprintf("; dropped transaction %d, which is not whole: it was cut off or damaged", r.Uncommitted)
 	}
 	if r.Damaged > 0 {
-		s += fmt.Sprintf("; the journal is damaged: transaction %d and those after it, %d in all, are lost", r.Damaged, r.Lost)
+		s += fmt.Sprintf("; the journal is damaged: transaction %d and those after it, %d in all, are lost",
+			r.Damaged, r.Lost)
 	}
 	if r.Changed {
 		s += "; the pack was changed without its journal"
@@ -132,7 +133,8 @@ func (r Recovery) String() string {
 		s += "; the journal did not fit the pack: check its file system"
 	}
 	if r.Overwritten > 0 {
-		s += fmt.Sprintf("; %d of them had something that the journal does not know: a write was cut off, or another program's is lost", r.Overwritten)
+		s += fmt.Sprintf("; %d of them had something that the journal does not know: a write was cut off, or another "+
+			"program's is lost", r.Overwritten)
 	}
 	if r.Empty {
 		s += "; the journal was an empty file: what it may have had is lost"
@@ -596,7 +598,8 @@ func settle(path string, force bool, done func(r *recovered, journal *backing) e
 
 // settleOpen is settle for an image that is open; protected says why it may not be
 // written, if so.
-func settleOpen(f *os.File, path string, form *shape, protected error, force bool, done func(r *recovered, journal *backing) error) (Recovery, error) {
+func settleOpen(f *os.File, path string, form *shape, protected error, force bool,
+	done func(r *recovered, journal *backing) error) (Recovery, error) {
 	name := JournalPath(path)
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
 		return Recovery{}, nil

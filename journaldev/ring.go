@@ -248,7 +248,8 @@ func assemble(records []record) []logged {
 	var whole []logged
 	var data []record
 	for _, r := range records {
-		if n := len(data); n > 0 && (data[n-1].id != r.id || data[n-1].generation != r.generation || data[n-1].seq+uint64(data[n-1].sectors) != r.seq) {
+		if n := len(data); n > 0 && (data[n-1].id != r.id || data[n-1].generation != r.generation ||
+			data[n-1].seq+uint64(data[n-1].sectors) != r.seq) {
 			data = nil
 		}
 		switch r.kind {
@@ -280,7 +281,8 @@ func complete(data []record, r record) (logged, bool) {
 	if r.mark == nil || r.index != len(data) || r.mark.first != first || r.mark.sums != checksum(sums) {
 		return logged{}, false
 	}
-	return logged{id: r.id, generation: r.generation, mark: *r.mark, data: data, commit: r, end: r.seq + uint64(r.sectors)}, true
+	end := r.seq + uint64(r.sectors)
+	return logged{id: r.id, generation: r.generation, mark: *r.mark, data: data, commit: r, end: end}, true
 }
 
 // entries reads the updates of a transaction.

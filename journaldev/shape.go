@@ -110,7 +110,8 @@ func measure(f io.ReaderAt, path string, size int64, kind Kind, anySize bool) (s
 		kinds = []Kind{kind}
 	}
 	s := shape{length: size, size: size, open: kind == Kind{}}
-	if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.fits(size) }) && size > footerSize && size%block.Size == 0 {
+	if !slices.ContainsFunc(kinds, func(k Kind) bool { return k.fits(size) }) && size > footerSize &&
+		size%block.Size == 0 {
 		tail := make([]byte, footerSize)
 		if err := readZeroed(f, tail, size-footerSize); err != nil {
 			return s, &Error{Op: "read", Path: path, Block: -1, Err: err}

@@ -425,7 +425,8 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 			return 0, nil, false, err
 		}
 		if v.stopping {
-			return 0, nil, false, &Error{Op: "commit", Unit: v.o.Unit, Path: v.home.path, Block: -1, Err: errors.New("the pack is closed")}
+			return 0, nil, false, &Error{Op: "commit", Unit: v.o.Unit, Path: v.home.path, Block: -1,
+				Err: errors.New("the pack is closed")}
 		}
 		if id = v.core.get(); id != 0 {
 			break
@@ -441,7 +442,8 @@ func (v *Volume) enter() (id uint64, b *body, joined bool, err error) {
 	if b != nil {
 		return id, b, true, nil
 	}
-	b = &body{base: v.tip, baseUses: v.tipUses, baseSwap: v.surveyed.Load().layout.Swap, strays: map[int]bool{}, called: v.o.Clock(), ticket: newTicket(id)}
+	b = &body{base: v.tip, baseUses: v.tipUses, baseSwap: v.surveyed.Load().layout.Swap, strays: map[int]bool{},
+		called: v.o.Clock(), ticket: newTicket(id)}
 	v.bodies[id] = b
 	return id, b, false, nil
 }

@@ -150,7 +150,8 @@ func (d *Decoder) Put(c byte) []Key {
 		return nil
 	case d.state == stateString:
 		return d.text(c)
-	case c == 'X'&0o37 || c == 'Z'&0o37, c < ' ' && (d.state == stateEscape || d.state == stateCharset || d.state == stateMouse):
+	case c == 'X'&0o37 || c == 'Z'&0o37,
+		c < ' ' && (d.state == stateEscape || d.state == stateCharset || d.state == stateMouse):
 		d.begin(stateGround)
 		return d.ground(c)
 	case c < ' ' || c == 0o177 && d.state != stateMouse:

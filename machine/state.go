@@ -261,7 +261,8 @@ func (s savedState) restore(packs Packs) (*Machine, error) {
 		return nil, fmt.Errorf("restore: %w", err)
 	}
 	if len(s.Mem) != len(m.MMU.Mem) {
-		return nil, fmt.Errorf("restore: the saved machine is damaged: %d words of memory, want %d", len(s.Mem), len(m.MMU.Mem))
+		return nil, fmt.Errorf("restore: the saved machine is damaged: %d words of memory, want %d", len(s.Mem),
+			len(m.MMU.Mem))
 	}
 	attach := func(rp bool, unit int, d rk.Disk, to func(int, rk.Disk) error) error {
 		i := slices.IndexFunc(s.Packs, func(p packID) bool { return p.RP == rp && p.Unit == unit })
@@ -291,7 +292,8 @@ func (s savedState) restore(packs Packs) (*Machine, error) {
 		return to(unit, d)
 	}
 	for unit := range rk.Drives {
-		if err := errors.Join(attach(false, unit, packs.RK[unit], m.AttachRK), attach(true, unit, packs.RP[unit], m.AttachRP)); err != nil {
+		if err := errors.Join(attach(false, unit, packs.RK[unit], m.AttachRK),
+			attach(true, unit, packs.RP[unit], m.AttachRP)); err != nil {
 			return nil, fmt.Errorf("restore: %w", err)
 		}
 	}

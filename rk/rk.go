@@ -79,8 +79,10 @@ var FastTiming = Timing{Overhead: 100_000, Sector: 10_000}
 // The true speeds. RK05: 1500 rpm, 10 ms to the next cylinder, 85 ms across all.
 // RP03: 2400 rpm, 7.5 ms and 55 ms.
 var (
-	RealRK05Timing = Timing{Overhead: 10_000, SeekBase: 9_627_000, SeekPerCyl: 373_000, Sector: 40_000_000 / rkSectors, Rotation: 40_000_000}
-	RealRP03Timing = Timing{Overhead: 10_000, SeekBase: 7_382_000, SeekPerCyl: 118_000, Sector: 25_000_000 / rpSectors, Rotation: 25_000_000}
+	RealRK05Timing = Timing{Overhead: 10_000, SeekBase: 9_627_000, SeekPerCyl: 373_000,
+		Sector: 40_000_000 / rkSectors, Rotation: 40_000_000}
+	RealRP03Timing = Timing{Overhead: 10_000, SeekBase: 7_382_000, SeekPerCyl: 118_000,
+		Sector: 25_000_000 / rpSectors, Rotation: 25_000_000}
 )
 
 // maxTime keeps sums of times far from overflow: a hundred seconds.
@@ -149,7 +151,8 @@ func (p *packs) Attach(unit int, d Disk) error {
 		return fmt.Errorf("%s%d: it already holds a pack; detach that first", p.name, unit)
 	}
 	if n := d.Blocks(); n != p.blocks {
-		return fmt.Errorf("%s%d: the pack has %d blocks of %d bytes, the drive takes packs of %d", p.name, unit, n, blockSize, p.blocks)
+		return fmt.Errorf("%s%d: the pack has %d blocks of %d bytes, the drive takes packs of %d", p.name, unit, n,
+			blockSize, p.blocks)
 	}
 	p.all[unit] = pack{disk: d}
 	return nil

@@ -28,7 +28,8 @@ var (
 	bar    = plain.Reverse(true)
 	alarm  = plain.Foreground(tcell.ColorMaroon).Bold(true)
 	own    = plain.Foreground(tcell.ColorTeal)
-	actHue = [numActs]tcell.Color{ActRead: tcell.ColorGreen, ActWritten: tcell.ColorOlive, ActJournaled: tcell.ColorPurple, ActHome: tcell.ColorTeal}
+	actHue = [numActs]tcell.Color{ActRead: tcell.ColorGreen, ActWritten: tcell.ColorOlive,
+		ActJournaled: tcell.ColorPurple, ActHome: tcell.ColorTeal}
 )
 
 // actLetters stand for what happens where there are no colours.
@@ -309,7 +310,8 @@ func (p painter) drives(r rect, drives []Drive) {
 		var last rect
 		r, last = r.top(r.h - 1)
 		shown, hidden = shown-1, hidden+1
-		p.text(last.x+1, last.y, last.w-1, dim, fmt.Sprintf("%d more %s: make the window taller", hidden, plural("drive", hidden)))
+		p.text(last.x+1, last.y, last.w-1, dim, fmt.Sprintf("%d more %s: make the window taller", hidden,
+			plural("drive", hidden)))
 	}
 	// The first ones, which are used most, get what is left over.
 	each, over := r.h/max(shown, 1), r.h%max(shown, 1)
@@ -615,7 +617,8 @@ func (p painter) journals(r rect, drives []Drive) {
 
 // idle is for how many samples a journal has not done anything.
 func (j *Journal) idle() uint8 {
-	return min(j.Ages[journaldev.StateCreate], j.Ages[journaldev.StateStart], j.Ages[journaldev.StateTrans], j.Ages[journaldev.StateEnd])
+	return min(j.Ages[journaldev.StateCreate], j.Ages[journaldev.StateStart], j.Ages[journaldev.StateTrans],
+		j.Ages[journaldev.StateEnd])
 }
 
 // transactions draws one drive's transactions in the columns of their states. One
@@ -707,7 +710,8 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.1fs", d.Seconds())
 }
 
-var powerNames = [...]string{PowerOff: "power off", Running: "running", Waiting: "waiting", Halted: "halted", Recovering: "recovering"}
+var powerNames = [...]string{PowerOff: "power off", Running: "running", Waiting: "waiting", Halted: "halted",
+	Recovering: "recovering"}
 
 // title draws the top row.
 func (p painter) title(r rect, c Processor, note string) {
@@ -727,7 +731,8 @@ func (p painter) title(r rect, c Processor, note string) {
 
 // keyHelp is what the keys do, the most useful ones first.
 var keyHelp = []struct{ key, what string }{
-	{"^E", "menu"}, {"F8", "cut the power"}, {"F6", "sync & power off"}, {"F9", "boot again"}, {"F1", "legend"}, {"F4", "picture"}, {"PgUp/Dn", "scroll"},
+	{"^E", "menu"}, {"F8", "cut the power"}, {"F6", "sync & power off"}, {"F9", "boot again"}, {"F1", "legend"},
+	{"F4", "picture"}, {"PgUp/Dn", "scroll"},
 }
 
 // keys draws the bottom row.

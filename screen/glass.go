@@ -365,7 +365,8 @@ func (g *Glass) Scroll(rows, width, height int) {
 		}
 	}
 	g.top = &at
-	if tail := g.back(place{g.gone + len(g.lines) - 1, g.last().rows(width) - 1}, height-1, width); g.first(width, height) == tail {
+	tail := g.back(place{g.gone + len(g.lines) - 1, g.last().rows(width) - 1}, height-1, width)
+	if g.first(width, height) == tail {
 		g.top = nil
 	}
 }

@@ -101,7 +101,8 @@ func (r *replay) overlay(drives []Drive, now time.Time) *Recovery {
 		return nil
 	}
 	s := r.steps[max(done-1, 0)]
-	v := &Recovery{Drive: s.drive, Transaction: s.transaction, Block: s.block, Written: s.written, Done: done, Total: len(r.steps), Text: r.texts[s.drive]}
+	v := &Recovery{Drive: s.drive, Transaction: s.transaction, Block: s.block, Written: s.written, Done: done,
+		Total: len(r.steps), Text: r.texts[s.drive]}
 	if d := byName[s.drive]; d != nil && s.block < len(d.Blocks) {
 		v.Kind = d.Blocks[s.block].Kind
 	}

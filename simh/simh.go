@@ -102,7 +102,8 @@ func (s *Sim) Command(line string) (string, error) {
 
 // complaint returns an error when the simulator's answer to a command says that it is wrong.
 func complaint(command, answer string) error {
-	for _, bad := range []string{"Unknown command", "Invalid argument", "Non-existent", "No such", "File open error", "Too few arguments", "Too many arguments", "Unit not attached"} {
+	for _, bad := range []string{"Unknown command", "Invalid argument", "Non-existent", "No such",
+		"File open error", "Too few arguments", "Too many arguments", "Unit not attached"} {
 		if strings.Contains(answer, bad) {
 			return fmt.Errorf("SIMH command %q: %s", command, strings.TrimSpace(answer))
 		}
@@ -136,7 +137,8 @@ func (s *Sim) Go(command string) error {
 			return fmt.Errorf("SIMH command %q: SIMH ended; it printed %q", command, tail(s.seen))
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("SIMH command %q did not start the machine within %v; it printed %q", command, s.Timeout, tail(s.seen))
+			return fmt.Errorf("SIMH command %q did not start the machine within %v; it printed %q", command, s.Timeout,
+				tail(s.seen))
 		}
 	}
 }

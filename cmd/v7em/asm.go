@@ -56,7 +56,8 @@ source sets ".." to.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.out, "output", "o", "", "the `file` to make, - for standard output (default: the first source's name with .lda or .out)")
+	f.StringVarP(&o.out, "output", "o", "",
+		"the `file` to make, - for standard output (default: the first source's name with .lda or .out)")
 	f.StringVar(&o.format, "format", "lda", "what to make: lda, a.out or image")
 	f.StringVar(&o.start, "start", "", "where it starts: a symbol or an octal `address`")
 	f.StringVar(&o.origin, "origin", "0", "the octal `address` that it is assembled for")
@@ -174,7 +175,8 @@ func (o *asmOptions) encode(p *asm.Program, start uint16) ([]byte, error) {
 	if p.TextBase != 0 {
 		return nil, usagef("an a.out is loaded at address 0, and this program is assembled for %o", p.TextBase)
 	}
-	f := &aout.File{Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: start}, Text: p.Text, Data: p.Data}
+	f := &aout.File{Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: start},
+		Text: p.Text, Data: p.Data}
 	return f.Bytes()
 }
 

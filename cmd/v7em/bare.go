@@ -59,9 +59,11 @@ The exit status is 0 after a HALT and 1 otherwise.`,
 	f.BoolVar(&o.json, "json", false, "print all of the machine's state as JSON")
 	f.StringVar(&o.input, "input", "", "what the console gets as input: a `file`, or - for standard input")
 	f.StringVar(&o.switches, "switches", "0", "the console's switch register, octal")
-	f.StringArrayVar(&o.attach, "attach", nil, "put a pack into a drive: `DRIVE=FILE`, such as rk0=a.rk05 (may be repeated)")
+	f.StringArrayVar(&o.attach, "attach", nil,
+		"put a pack into a drive: `DRIVE=FILE`, such as rk0=a.rk05 (may be repeated)")
 	addAnySize(f, &o.anySize)
-	f.StringArrayVar(&o.dump, "dump", nil, "print N words of physical memory from an address on: `A:N`, octal (may be repeated)")
+	f.StringArrayVar(&o.dump, "dump", nil, "print N words of physical memory from an address on: `A:N`, octal (may "+
+		"be repeated)")
 	return cmd
 }
 
@@ -178,7 +180,8 @@ func (o *bareOptions) run(cmd *cobra.Command, file string) error {
 	}
 	s := newBareState(m, why)
 	for _, r := range dump {
-		s.Dump = append(s.Dump, dumped{Address: oct(uint32(r.addr), 8), Words: octals(m.MMU.Mem[r.addr/2 : r.addr/2+r.words]...)})
+		s.Dump = append(s.Dump, dumped{Address: oct(uint32(r.addr), 8),
+			Words: octals(m.MMU.Mem[r.addr/2 : r.addr/2+r.words]...)})
 	}
 	var perr error
 	if o.json {

@@ -86,7 +86,8 @@ type bootOptions struct {
 
 func (o *bootOptions) run(cmd *cobra.Command) (err error) {
 	if o.restore != "" && (o.model != 0 || o.memory != "" || o.single || o.kernel != "") {
-		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do not apply")
+		return usagef("--restore goes on with the machine that was saved: --model, --memory, --single and --kernel do " +
+			"not apply")
 	}
 	if err := errors.Join(o.machineFlags.check(), o.keepFlags.check(), o.guestFlags.check()); err != nil {
 		return err

@@ -15,12 +15,14 @@ import (
 
 // outcomeHeads are the heads of a table's columns of outcomes.
 var outcomeHeads = map[crash.Outcome]string{
-	crash.Clean: "clean", crash.Harmless: "harmless", crash.HalfDone: "half-done", crash.PromiseLost: "broken", crash.Harmful: "harmful", crash.RecoveryFailed: "failed",
+	crash.Clean: "clean", crash.Harmless: "harmless", crash.HalfDone: "half-done", crash.PromiseLost: "broken",
+	crash.Harmful: "harmful", crash.RecoveryFailed: "failed",
 }
 
 // tableCell is the format of each column of outcomes.
 var tableCells = map[crash.Outcome]string{
-	crash.Clean: "%8s", crash.Harmless: "%9s", crash.HalfDone: "%10s", crash.PromiseLost: "%8s", crash.Harmful: "%8s", crash.RecoveryFailed: "%7s",
+	crash.Clean: "%8s", crash.Harmless: "%9s", crash.HalfDone: "%10s", crash.PromiseLost: "%8s",
+	crash.Harmful: "%8s", crash.RecoveryFailed: "%7s",
 }
 
 // tableRow returns a line of a table: 78 columns.
@@ -49,10 +51,12 @@ func modeRows(mode crash.Mode, models []crash.Model, counts map[crash.Model]map[
 			all[o] += n
 		}
 		total += cuts
-		b.WriteString(tableRow(name, string(model), fmt.Sprint(cuts), func(o crash.Outcome) string { return fmt.Sprint(counts[model][o]) }))
+		b.WriteString(tableRow(name, string(model), fmt.Sprint(cuts),
+			func(o crash.Outcome) string { return fmt.Sprint(counts[model][o]) }))
 		name = ""
 	}
-	b.WriteString(tableRow("", "all", fmt.Sprint(total), func(o crash.Outcome) string { return tableShare(all[o], total) }))
+	b.WriteString(tableRow("", "all", fmt.Sprint(total),
+		func(o crash.Outcome) string { return tableShare(all[o], total) }))
 	return b.String()
 }
 
@@ -76,7 +80,8 @@ func resultTable(r *crash.Result) string {
 	for _, m := range r.Modes {
 		b.WriteString(modeRows(m.Mode, r.Models, m.Counts))
 	}
-	fmt.Fprintf(&b, "\n%-13s %17s %12s %17s %16s\n", "disk", "lost at worst", "operations", "promises broken", "half-done dirs")
+	fmt.Fprintf(&b, "\n%-13s %17s %12s %17s %16s\n", "disk", "lost at worst", "operations", "promises broken",
+		"half-done dirs")
 	for _, m := range r.Modes {
 		var ops int
 		var lost uint64
@@ -96,7 +101,8 @@ func resultTable(r *crash.Result) string {
 	b.WriteString("\n")
 	for _, m := range r.Modes {
 		if m.GuestChecks > 0 {
-			fmt.Fprintf(&b, "%s: the guest's icheck and dcheck looked at %d disks; %d disagreements\n", m.Mode, m.GuestChecks, len(m.Disagreements))
+			fmt.Fprintf(&b, "%s: the guest's icheck and dcheck looked at %d disks; %d disagreements\n", m.Mode,
+				m.GuestChecks, len(m.Disagreements))
 		}
 	}
 	return b.String()
@@ -211,5 +217,6 @@ func (t *liveTable) rate() string {
 	if m.cuts == 0 || m.spent <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d prefix cuts in %.1f s: %.0f a second\n", m.cuts, m.spent.Seconds(), float64(m.cuts)/m.spent.Seconds())
+	return fmt.Sprintf("%d prefix cuts in %.1f s: %.0f a second\n", m.cuts, m.spent.Seconds(),
+		float64(m.cuts)/m.spent.Seconds())
 }

@@ -62,7 +62,8 @@ begins. The file system itself says where it ends.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.PersistentFlags().IntVar(&r.offset, "offset", 0, "block of the image at which the file system begins")
-	cmd.PersistentFlags().IntVar(&r.blocks, "blocks", 0, "length of that part in blocks, when the image leaves off its unwritten end")
+	cmd.PersistentFlags().IntVar(&r.blocks, "blocks", 0,
+		"length of that part in blocks, when the image leaves off its unwritten end")
 	cmd.AddCommand(
 		fsMkfsCommand(&r), fsTarCommand(&r), fsLsCommand(&r), fsCatCommand(&r), fsPutCommand(&r), fsGetCommand(&r),
 		fsMkdirCommand(&r), fsMknodCommand(&r), fsRmCommand(&r), fsCheckCommand(&r),
@@ -161,7 +162,8 @@ func (r *fsRegion) in(image string, pack v7fs.Device) (v7fs.Device, error) {
 		blocks = pack.Blocks() - r.offset
 	}
 	if blocks <= 0 {
-		return nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, pack.Blocks(), block.Size, r.offset)
+		return nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", image, pack.Blocks(),
+			block.Size, r.offset)
 	}
 	return v7fs.Region{Device: pack, Start: r.offset, N: blocks}, nil
 }
@@ -457,7 +459,8 @@ image is replaced only when the new one is complete.`,
 		},
 	}
 	cmd.Flags().IntVar(&o.Inodes, "inodes", 0, "number of inodes (default: 8 for every 25 blocks)")
-	cmd.Flags().IntSliceVar(&interleave, "interleave", nil, "order of the free list: m,n steps m blocks within every n (default 3,500)")
+	cmd.Flags().IntSliceVar(&interleave, "interleave", nil,
+		"order of the free list: m,n steps m blocks within every n (default 3,500)")
 	cmd.Flags().StringVar(&o.Name, "name", "", "name of the file system, at most 6 letters")
 	cmd.Flags().StringVar(&o.Pack, "pack", "", "name of the pack, at most 6 letters")
 	cmd.Flags().BoolVar(&force, "force", false, "replace what an existing image has there")
@@ -489,14 +492,16 @@ func (r *fsRegion) mkfs(cmd *cobra.Command, image string, o v7fs.MkfsOptions, fo
 			return fmt.Errorf("%s exists: give --force to lose the file system in it", image)
 		}
 		if old.Blocks() < o.Blocks {
-			return fmt.Errorf("%s: %d blocks at block %d do not fit: the image has %d there", image, o.Blocks, r.offset, old.Blocks())
+			return fmt.Errorf("%s: %d blocks at block %d do not fit: the image has %d there", image, o.Blocks, r.offset,
+				old.Blocks())
 		}
 	default:
 		if _, serr := os.Lstat(image); !errors.Is(serr, fs.ErrNotExist) {
 			return err
 		}
 		if !force && journaled(image) {
-			return fmt.Errorf("%s is the journal of an image that is gone: give --force to lose what it has", journaldev.JournalPath(image))
+			return fmt.Errorf("%s is the journal of an image that is gone: give --force to lose what it has",
+				journaldev.JournalPath(image))
 		}
 	}
 	if st, err := os.Stat(image); err == nil && !st.Mode().IsRegular() { // a disk of the host's own
@@ -861,7 +866,8 @@ file that is replaced: that keeps its own. Names have at most 14 letters in V7.`
 				if len(files) > 1 && !isDir {
 					return fmt.Errorf("%s: %w, for more than one file", dest, v7fs.ErrNotDir)
 				}
-				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()), Stdin: interruptible(cmd), InPlace: true}
+				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()),
+					Stdin: interruptible(cmd), InPlace: true}
 				if a.mode.set {
 					c.Perm = &a.mode.value
 				}
@@ -908,7 +914,8 @@ status is 1; devices are left out too.`,
 				return fmt.Errorf("%s: not a directory, for more than one file", dest)
 			}
 			return r.read(args[0], func(v *v7fs.FS) error {
-				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()), Stdout: cmd.OutOrStdout()}
+				c := images.Copier{Tree: images.NewTree(v), Recursive: recursive, Say: sayOn(cmd.ErrOrStderr()),
+					Stdout: cmd.OutOrStdout()}
 				for _, p := range paths {
 					if err := c.Out(cmd.Context(), p, dest); err != nil {
 						return err

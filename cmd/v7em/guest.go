@@ -25,8 +25,10 @@ const (
 )
 
 func (g *guestFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&g.guest, "guest", "", "the system to run: v7, or mini, the small one that v7em brings along (default: v7, or mini when there is no copy of V7 to be had)")
-	fs.StringVar(&g.dist, "dist", "", "what the disks are made from the first time: a `file`, v7.tar.gz (default: $V7EM_DIST, or downloaded)")
+	fs.StringVar(&g.guest, "guest", "", "the system to run: v7, or mini, the small one that v7em brings along "+
+		"(default: v7, or mini when there is no copy of V7 to be had)")
+	fs.StringVar(&g.dist, "dist", "", "what the disks are made from the first time: a `file`, v7.tar.gz (default: "+
+		"$V7EM_DIST, or downloaded)")
 }
 
 func (g *guestFlags) check() error {
@@ -47,7 +49,8 @@ func (g *guestFlags) prepare(ctx context.Context, dir string, w io.Writer) (pack
 			fmt.Fprintln(w, "v7em: booting mini; v7em install makes the disks of V7, beside it, from a copy or the network")
 			wanted = true
 		} else if err := ensureInstalled(ctx, dir, g.dist, w); g.guest == "" && errors.Is(err, images.ErrNoDistribution) {
-			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that v7em brings along\n", escape.Line(why(err)))
+			fmt.Fprintf(w, "v7em: no copy of V7 here, and none to be downloaded%s: booting mini, the small system that "+
+				"v7em brings along\n", escape.Line(why(err)))
 			wanted = true
 		} else if err != nil {
 			return "", false, err

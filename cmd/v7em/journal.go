@@ -57,7 +57,8 @@ func checkImage(image string) error {
 	case !st.Mode().IsRegular():
 		return fmt.Errorf("%s is no disk image: it is no regular file", image)
 	case st.Size() == 0 || st.Size()%block.Size != 0:
-		return fmt.Errorf("%s is no disk image, and has no journal: it has %d bytes, no blocks of %d", image, st.Size(), block.Size)
+		return fmt.Errorf("%s is no disk image, and has no journal: it has %d bytes, no blocks of %d", image,
+			st.Size(), block.Size)
 	}
 	return nil
 }
@@ -219,9 +220,11 @@ transaction is an object on a line of its own.`,
 
 func printTransaction(w io.Writer, t journaldev.Transaction) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "TRANS: %d %s %s %d updates %d bytes %s\n", t.ID, t.State, t.Time.Format("2006-01-02T15:04:05.000Z07:00"), len(t.Updates), t.Bytes, escape.Word(t.Note.Reason))
+	fmt.Fprintf(&b, "TRANS: %d %s %s %d updates %d bytes %s\n", t.ID, t.State,
+		t.Time.Format("2006-01-02T15:04:05.000Z07:00"), len(t.Updates), t.Bytes, escape.Word(t.Note.Reason))
 	for i, o := range t.Note.Ops {
-		fmt.Fprintf(&b, "OP: %d %d %s %d %s %s\n", t.ID, i, escape.Word(o.Program), o.PID, escape.Word(o.Call), escape.Word(o.Path))
+		fmt.Fprintf(&b, "OP: %d %d %s %d %s %s\n", t.ID, i, escape.Word(o.Program), o.PID, escape.Word(o.Call),
+			escape.Word(o.Path))
 	}
 	if t.Note.More > 0 {
 		fmt.Fprintf(&b, "OP: %d and %d more\n", t.ID, t.Note.More)

@@ -30,20 +30,26 @@ type keepFlags struct {
 
 func (f *keepFlags) add(fs *pflag.FlagSet) {
 	f.keep = images.Keep{Journal: images.JournalOn, Sync: journaldev.SyncFdatasync, Data: journaldev.DataJournal}
-	fs.Var(&f.keep.Journal, "journal", "on: packs survive a power cut; off: the host writes when it likes; write-through: each write is synced")
+	fs.Var(&f.keep.Journal, "journal", "on: packs survive a power cut; off: the host writes when it likes; "+
+		"write-through: each write is synced")
 	fs.Var(&f.keep.Sync, "sync", "how writes are made durable: fsync, fdatasync, msync, none")
 	fs.Var(&f.keep.Data, "data", "journal: file data goes through the journal; ordered: it is written home first")
 	fs.Var((*sizeFlag)(&f.keep.JournalSize), "journal-size", "the `size` of each new journal, such as 512K or 8M (default 4M)")
 	addAnySize(fs, &f.keep.AnySize)
-	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval, "commit so often while there is something to commit")
-	fs.BoolVar(&f.fragile, "fragile", false, "the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is never synced, loses all of --write-back")
-	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter, "a fragile host writes by itself what has waited so long; 0: never")
+	fs.DurationVar(&f.interval, "commit-interval", commit.DefaultInterval,
+		"commit so often while there is something to commit")
+	fs.BoolVar(&f.fragile, "fragile", false,
+		"the host forgets at a power cut, or when v7em is killed, what no sync had covered: a plain pack, which is "+
+			"never synced, loses all of --write-back")
+	fs.DurationVar(&f.writeBack, "write-back", journaldev.WriteBackAfter,
+		"a fragile host writes by itself what has waited so long; 0: never")
 	fs.BoolVar(&f.syncWaits, "sync-waits", true, "the guest's sync returns when what it wrote is durable")
 }
 
 // addAnySize adds the flag that takes images of any length.
 func addAnySize(fs *pflag.FlagSet, to *bool) {
-	fs.BoolVar(to, anySize, false, "take images of any length: what is missing in a pack reads as zeros, what is behind it is left alone")
+	fs.BoolVar(to, anySize, false, "take images of any length: what is missing in a pack reads as zeros, what is "+
+		"behind it is left alone")
 }
 
 const anySize = "any-size"
@@ -91,7 +97,8 @@ func (f *keepFlags) check() error {
 // committer has the journaled ones among the packs committed while the machine runs.
 // Without any it returns nil. tell gets a line when they are kept to less than is promised,
 // or again to that; late is when old work is told, 0 for the default.
-func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack, late time.Duration, tell func(line string)) *commit.Committer {
+func (f *keepFlags) committer(m *machine.Machine, drives map[string]images.Pack, late time.Duration,
+	tell func(line string)) *commit.Committer {
 	if f.keep.Journal != images.JournalOn {
 		return nil
 	}

@@ -169,7 +169,8 @@ func (l *loss) told() []string {
 		lines = append(lines, spans(names[text])+": "+text)
 	}
 	if damaged != "" {
-		lines = append(lines, "v7em fs check "+damaged+" tells more; in the guest icheck and dcheck do, clri removes, icheck -s makes a new free list")
+		lines = append(lines, "v7em fs check "+damaged+" tells more; in the guest icheck and dcheck do, clri removes, "+
+			"icheck -s makes a new free list")
 	}
 	return lines
 }
@@ -181,7 +182,8 @@ func (d *driveLoss) told(fragile bool) string {
 		parts = append(parts, fmt.Sprintf("not all that the guest wrote is kept: %v", d.failed))
 	}
 	if n := d.dropped.Image.Writes + d.dropped.Journal.Writes; n > 0 {
-		parts = append(parts, fmt.Sprintf("%s (%s) gone", count(n, "write"), size(d.dropped.Image.Bytes+d.dropped.Journal.Bytes)))
+		parts = append(parts, fmt.Sprintf("%s (%s) gone", count(n, "write"),
+			size(d.dropped.Image.Bytes+d.dropped.Journal.Bytes)))
 	} else if fragile {
 		parts = append(parts, "nothing unsynced")
 	}

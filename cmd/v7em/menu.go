@@ -194,7 +194,8 @@ func (t *terminal) askFile(ctx context.Context, question string) (string, error)
 
 // askWith is ask with a function that completes a line and returns what else it might
 // have been completed to.
-func (t *terminal) askWith(ctx context.Context, question string, complete func(string) (string, []string)) (string, error) {
+func (t *terminal) askWith(ctx context.Context, question string,
+	complete func(string) (string, []string)) (string, error) {
 	e := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
@@ -273,7 +274,8 @@ func (t *terminal) status(m *machine.Machine) {
 		if err := p.Err(); err != nil {
 			what += fmt.Sprintf(" (%v)", err)
 		}
-		line := fmt.Sprintf("%s  %s: %s read, %d written%s", name, escape.Name(t.packName(p)), count(int(stats.Reads), "block"), stats.Writes, what)
+		line := fmt.Sprintf("%s  %s: %s read, %d written%s", name, escape.Name(t.packName(p)),
+			count(int(stats.Reads), "block"), stats.Writes, what)
 		if v, ok := p.(*journaldev.Volume); ok {
 			journal := "journal: " + journalLine(v.Status())
 			if len(line)+2+len(journal) <= statusColumns {
@@ -286,7 +288,8 @@ func (t *terminal) status(m *machine.Machine) {
 	}
 	if t.committer != nil {
 		s := t.committer.Stats()
-		fmt.Fprintf(t.screen, "%s, %d not settled in time\r\n", count(s.Settled+s.Prefixes+s.Fallbacks, "commit point"), s.Unsettled)
+		fmt.Fprintf(t.screen, "%s, %d not settled in time\r\n",
+			count(s.Settled+s.Prefixes+s.Fallbacks, "commit point"), s.Unsettled)
 		for _, line := range t.committer.Status().Lines() {
 			fmt.Fprintf(t.screen, "%s\r\n", fold(line, statusColumns))
 		}
@@ -309,7 +312,8 @@ func journalLine(s journaldev.Status) string {
 			states = append(states, fmt.Sprintf(", %s %d", name, n))
 		}
 	}
-	return fmt.Sprintf("%d commits, %d home, %d%% full%s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1), strings.Join(states, ""))
+	return fmt.Sprintf("%d commits, %d home, %d%% full%s", s.Committed, s.Home, 100*s.RingUsed/max(s.RingSize, 1),
+		strings.Join(states, ""))
 }
 
 // mounted says what V7 has a drive for: nothing, if that is empty.

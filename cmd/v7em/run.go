@@ -63,11 +63,14 @@ guest does not run; out, the rest is, and the status is 125.`,
 	o.keepFlags.add(cmd.Flags())
 	o.guestFlags.add(cmd.Flags())
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "give up after this long (30s, 5m); 0: never")
-	cmd.Flags().DurationVar(&o.guestTimeout, "guest-timeout", time.Hour, "give up when the guest has taken so long, by its own clock; 0: never")
-	cmd.Flags().StringVar(&o.date, "date", "", "the guest's clock at the start: \"1979-01-10 12:00\", in GMT, or @SECONDS since 1970 (default: now)")
+	cmd.Flags().DurationVar(&o.guestTimeout, "guest-timeout", time.Hour,
+		"give up when the guest has taken so long, by its own clock; 0: never")
+	cmd.Flags().StringVar(&o.date, "date", "",
+		"the guest's clock at the start: \"1979-01-10 12:00\", in GMT, or @SECONDS since 1970 (default: now)")
 	cmd.Flags().BoolVar(&o.scratch, "scratch", false, "throw all changes to the packs away")
 	cmd.Flags().StringArrayVar(&o.put, "cp", nil, "copy a host file or directory in first: `HOST:GUEST` (may be repeated)")
-	cmd.Flags().StringArrayVar(&o.get, "get", nil, "copy a guest file or directory out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
+	cmd.Flags().StringArrayVar(&o.get, "get", nil,
+		"copy a guest file or directory out afterwards: `GUEST:HOST`, - for standard output (may be repeated)")
 	return cmd
 }
 
@@ -270,7 +273,8 @@ func (o *runOptions) runScript(ctx context.Context, errs io.Writer, script image
 }
 
 // session copies files in, has the guest run, and copies files out.
-func (o *runOptions) session(ctx context.Context, errs io.Writer, d *images.Drives, out io.Writer, run func() (int, error)) error {
+func (o *runOptions) session(ctx context.Context, errs io.Writer, d *images.Drives, out io.Writer,
+	run func() (int, error)) error {
 	if err := copyIn(ctx, d, o.putFiles, o.now, sayOn(errs)); err != nil {
 		return err
 	}
@@ -288,7 +292,8 @@ func (o *runOptions) session(ctx context.Context, errs io.Writer, d *images.Driv
 }
 
 // runOnPacks runs the script on the packs of a directory, which keep what it does.
-func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string, set *images.Set, m *machine.Machine, script images.Script, out io.Writer) (err error) {
+func (o *runOptions) runOnPacks(ctx context.Context, errs io.Writer, dir string, set *images.Set,
+	m *machine.Machine, script images.Script, out io.Writer) (err error) {
 	lock, err := journaldev.LockDir(dir, "v7em run")
 	if err != nil {
 		return err

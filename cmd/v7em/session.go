@@ -220,7 +220,8 @@ func wake(m *machine.Machine, saved, now time.Time) string {
 	case saved.IsZero():
 		return "the machine goes on where it was saved; its clock stays behind: V7's date sets it"
 	case slept < 0:
-		return fmt.Sprintf("the machine goes on; it was saved at %s, which is still to come: its clock is ahead, V7's date sets it",
+		return fmt.Sprintf("the machine goes on; it was saved at %s, which is still to come: its clock is ahead, V7's "+
+			"date sets it",
 			saved.Format(time.DateTime))
 	case slept > machine.BehindLimit:
 		return fmt.Sprintf("the machine goes on where it was saved at %s; its clock stays at that time: V7's date sets it",

@@ -33,7 +33,8 @@ func survival(r *crash.Result) template.HTML {
 				v = 100 * float64(n) / float64(total)
 			}
 			ss[i].values = append(ss[i].values, v)
-			ss[i].titles = append(ss[i].titles, fmt.Sprintf("%s, %s: %s, %s of %s", modeName(m.Mode), model, outcomeName(o), percent(n, total), plural(total, "cut", "cuts")))
+			ss[i].titles = append(ss[i].titles, fmt.Sprintf("%s, %s: %s, %s of %s", modeName(m.Mode), model,
+				outcomeName(o), percent(n, total), plural(total, "cut", "cuts")))
 		}
 		rows = append(rows, tick{float64(row), modeName(m.Mode) + " · " + modelTerms[model].Name})
 		row++
@@ -58,14 +59,17 @@ func survival(r *crash.Result) template.HTML {
 }
 
 // modeSeries returns a series of bars for each mode.
-func modeSeries(r *crash.Result, rows int, value func(m *crash.ModeResult, row int) (v float64, label, title string)) []series {
+func modeSeries(
+	r *crash.Result, rows int, value func(m *crash.ModeResult, row int) (v float64, label, title string),
+) []series {
 	var ss []series
 	for i := range r.Modes {
 		m := &r.Modes[i]
 		s := series{ink: class(string(m.Mode))}
 		for row := range rows {
 			v, label, title := value(m, row)
-			s.values, s.labels, s.titles = append(s.values, v), append(s.labels, label), append(s.titles, modeName(m.Mode)+": "+title)
+			s.values, s.labels, s.titles = append(s.values, v), append(s.labels, label),
+				append(s.titles, modeName(m.Mode)+": "+title)
 		}
 		ss = append(ss, s)
 	}
@@ -110,7 +114,8 @@ func labelled(labels []string) []tick {
 func columnBars(cols []string, label string, ss []series, words string) template.HTML {
 	limit := most(ss, 1)
 	rows := valueTicks(limit, 5, func(v float64) string { return fmt.Sprintf("%.0f%%", v) })
-	p := newPlot(half, 300, -0.5, float64(len(cols))-0.5, limit*1.06, 0, frame{rows: rows, small: true, cols: labelled(cols), label: label})
+	p := newPlot(half, 300, -0.5, float64(len(cols))-0.5, limit*1.06, 0,
+		frame{rows: rows, small: true, cols: labelled(cols), label: label})
 	p.levels(rows)
 	p.standing(ss, min(500/float64(len(cols))*0.8/float64(len(ss))/(1+between), 30))
 	p.base(nil)
@@ -150,13 +155,15 @@ func damage(r *crash.Result, kinds []fs.Kind) template.HTML {
 	ss := modeSeries(r, len(kinds), func(m *crash.ModeResult, row int) (float64, string, string) {
 		n := m.Kinds[kinds[row]]
 		share := percent(n, len(m.Cuts))
-		return 100 * float64(n) / float64(max(len(m.Cuts), 1)), share, fmt.Sprintf("%s in %s of %s", kinds[row], count(n), plural(len(m.Cuts), "cut", "cuts"))
+		return 100 * float64(n) / float64(max(len(m.Cuts), 1)), share,
+			fmt.Sprintf("%s in %s of %s", kinds[row], count(n), plural(len(m.Cuts), "cut", "cuts"))
 	})
 	var rows []string
 	for _, k := range kinds {
 		rows = append(rows, string(k))
 	}
-	return rowBars(rows, ss, func(v float64) string { return fmt.Sprintf("%.4g%%", v) }, "Share of the cuts of each mode in which each kind of damage was found.")
+	return rowBars(rows, ss, func(v float64) string { return fmt.Sprintf("%.4g%%", v) },
+		"Share of the cuts of each mode in which each kind of damage was found.")
 }
 
 // bucket is a range of losses, with the limit in it.
@@ -166,7 +173,8 @@ type bucket struct {
 }
 
 var timeBuckets = []bucket{
-	{0, "none"}, {50e6, "50 ms"}, {100e6, "0.1 s"}, {200e6, "0.2 s"}, {500e6, "0.5 s"}, {1e9, "1 s"}, {5e9, "5 s"}, {30e9, "30 s"}, {math.MaxUint64, "more"},
+	{0, "none"}, {50e6, "50 ms"}, {100e6, "0.1 s"}, {200e6, "0.2 s"}, {500e6, "0.5 s"}, {1e9, "1 s"}, {5e9, "5 s"},
+	{30e9, "30 s"}, {math.MaxUint64, "more"},
 }
 
 var opBuckets = []bucket{
@@ -192,7 +200,8 @@ func loss(r *crash.Result, buckets []bucket, label string, of func(crash.Cut) ui
 			mode = slices.IndexFunc(r.Modes, func(o crash.ModeResult) bool { return o.Mode == m.Mode })
 		}
 		n := shares[mode][row]
-		return 100 * float64(n) / float64(max(len(m.Cuts), 1)), "", fmt.Sprintf("%s of the cuts lost %s", percent(n, len(m.Cuts)), bucketWords(buckets, row, label))
+		return 100 * float64(n) / float64(max(len(m.Cuts), 1)), "",
+			fmt.Sprintf("%s of the cuts lost %s", percent(n, len(m.Cuts)), bucketWords(buckets, row, label))
 	})
 	var cols []string
 	for i, b := range buckets {
@@ -246,12 +255,14 @@ func recoveries(r *crash.Result) template.HTML {
 				in++
 			}
 		}
-		return float64(in), "", fmt.Sprintf("%.6g–%.6g ms in %s", least+float64(row)*step, least+float64(row+1)*step, plural(in, "cut", "cuts"))
+		return float64(in), "", fmt.Sprintf("%.6g–%.6g ms in %s", least+float64(row)*step,
+			least+float64(row+1)*step, plural(in, "cut", "cuts"))
 	})
 	ss = slices.DeleteFunc(ss, func(s series) bool { return most([]series{s}, 0) == 0 })
 	high := most(ss, 1)
 	rows, cols := valueTicks(high, 5, func(v float64) string { return count(int(v)) }), recoveryTicks(n, least, step)
-	p := newPlot(wide, 260, -0.5, float64(n)-0.5, high*1.05, 0, frame{rows: rows, small: true, cols: cols, label: "milliseconds on the host’s disk"})
+	p := newPlot(wide, 260, -0.5, float64(n)-0.5, high*1.05, 0,
+		frame{rows: rows, small: true, cols: cols, label: "milliseconds on the host’s disk"})
 	p.levels(rows)
 	p.standing(ss, 1080/float64(n)/float64(len(ss))*0.86)
 	p.base(cols)
@@ -286,7 +297,9 @@ func written(r *crash.Result) template.HTML {
 				n += max(b.Count, 1)
 			}
 		}
-		return float64(n) / 2, fmt.Sprintf("%s KB", strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/2), ".0")), fmt.Sprintf("%s of %s", plural(n, "sector", "sectors"), rows[row])
+		return float64(n) / 2, fmt.Sprintf("%s KB", strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/2), ".0")),
+			fmt.Sprintf("%s of %s", plural(n, "sector", "sectors"), rows[row])
 	})
-	return rowBars(rows, ss, func(v float64) string { return count(int(v)) + " KB" }, "How much the host wrote of each kind of block, in each mode.")
+	return rowBars(rows, ss, func(v float64) string { return count(int(v)) + " KB" },
+		"How much the host wrote of each kind of block, in each mode.")
 }

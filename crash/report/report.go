@@ -78,8 +78,9 @@ type modeContent struct {
 // byte. Names in the result may have any bytes in them.
 func Write(w io.Writer, r *crash.Result) error {
 	c := content{
-		Style: template.CSS(style), Headline: headline(r), Workload: printable(r.Workload), Guest: guestName(r.Guest), Seed: r.Seed,
-		Cards: cards(r), Outcomes: outcomeRows(r), Among: amongRows(r), Models: modelRows(r), Losses: lossRows(r), Picks: worst(r), Command: Command(r),
+		Style: template.CSS(style), Headline: headline(r), Workload: printable(r.Workload), Guest: guestName(r.Guest),
+		Seed: r.Seed, Cards: cards(r), Outcomes: outcomeRows(r), Among: amongRows(r), Models: modelRows(r), Losses: lossRows(r),
+		Picks: worst(r), Command: Command(r),
 	}
 	total, checks := 0, 0
 	for i := range r.Modes {
@@ -88,13 +89,15 @@ func Write(w io.Writer, r *crash.Result) error {
 		checks += m.GuestChecks
 		c.Disagreements = append(c.Disagreements, m.Disagreements...)
 		mc := modeContent{
-			Class: class(string(m.Mode)), Name: modeName(m.Mode), Slices: slicesOf(m), Syncs: count(len(m.Synced)), Time: span(m.Time),
+			Class: class(string(m.Mode)), Name: modeName(m.Mode), Slices: slicesOf(m), Syncs: count(len(m.Synced)),
+			Time:   span(m.Time),
 			Writes: count(m.Writes), HostSync: count(m.Syncs), Bytes: size(m.Bytes), Commits: "–",
 		}
 		if m.Mode == crash.Journal {
 			mc.Commits = count(m.Commits)
 		}
-		mc.Facts = fmt.Sprintf("%s. The workload took %s of the guest’s time and made %s.", plural(len(m.Cuts), "cut", "cuts"), span(m.Time),
+		mc.Facts = fmt.Sprintf("%s. The workload took %s of the guest’s time and made %s.",
+			plural(len(m.Cuts), "cut", "cuts"), span(m.Time),
 			plural(len(m.Ops), "operation", "operations"))
 		if len(m.Cuts) > 0 {
 			mc.Timeline = timeline(r, m)

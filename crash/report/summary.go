@@ -34,7 +34,8 @@ func headline(r *crash.Result) string {
 			harmed = append(harmed, fmt.Sprintf("%s in %s%s", name, roundPercent(harmful, all), of))
 			of = ""
 		case other > 0:
-			lost = append(lost, fmt.Sprintf("%s left work half done or broke a promise in %s of the cases", name, percent(other, all)))
+			lost = append(lost, fmt.Sprintf("%s left work half done or broke a promise in %s of the cases", name,
+				percent(other, all)))
 		default:
 			safe = append(safe, name)
 		}
@@ -98,7 +99,8 @@ func cards(r *crash.Result) []card {
 			}
 		}
 		if len(lost) > 0 {
-			c.Details = fmt.Sprintf("Promised work was missing after %s of the cuts. At worst %s of work was lost.", percent(promised, len(m.Cuts)), span(slices.Max(lost)))
+			c.Details = fmt.Sprintf("Promised work was missing after %s of the cuts. At worst %s of work was lost.",
+				percent(promised, len(m.Cuts)), span(slices.Max(lost)))
 		}
 		cs = append(cs, c)
 	}
@@ -223,7 +225,8 @@ func slicesOf(m *crash.ModeResult) []sliceRow {
 				ops++
 			}
 		}
-		row := sliceRow{From: fmt.Sprintf("%.3f", float64(c.times[first])/1e9), To: fmt.Sprintf("%.3f s", float64(c.times[end-1])/1e9), Cuts: count(cuts), Ops: count(ops)}
+		row := sliceRow{From: fmt.Sprintf("%.3f", float64(c.times[first])/1e9),
+			To: fmt.Sprintf("%.3f s", float64(c.times[end-1])/1e9), Cuts: count(cuts), Ops: count(ops)}
 		for _, o := range crash.Outcomes {
 			row.Cells = append(row.Cells, count(ns[o]))
 		}
@@ -262,14 +265,17 @@ func lossRows(r *crash.Result) []lossRow {
 			}
 			home = max(home, c.HomeBlocks)
 		}
-		row := lossRow{Class: class(string(m.Mode)), Mode: modeName(m.Mode), Promised: newCell(promised, len(m.Cuts)), Recovered: newCell(recovered, len(m.Cuts))}
+		row := lossRow{Class: class(string(m.Mode)), Mode: modeName(m.Mode), Promised: newCell(promised, len(m.Cuts)),
+			Recovered: newCell(recovered, len(m.Cuts))}
 		if len(times) > 0 {
-			row.MedianTime, row.HighTime, row.WorstTime = span(quantile(times, 0.5)), span(quantile(times, 0.95)), span(quantile(times, 1))
+			row.MedianTime, row.HighTime, row.WorstTime = span(quantile(times, 0.5)), span(quantile(times, 0.95)),
+				span(quantile(times, 1))
 			n := func(v uint64) string { return count(int64(v)) }
 			row.MedianOps, row.HighOps, row.WorstOps = n(quantile(ops, 0.5)), n(quantile(ops, 0.95)), n(quantile(ops, 1))
 		}
 		if len(recoveries) > 0 {
-			row.MedianRecovery, row.WorstRecovery, row.WorstHome = span(quantile(recoveries, 0.5)), span(quantile(recoveries, 1)), count(home)
+			row.MedianRecovery, row.WorstRecovery, row.WorstHome = span(quantile(recoveries, 0.5)),
+				span(quantile(recoveries, 1)), count(home)
 		}
 		rows = append(rows, row)
 	}
@@ -299,7 +305,8 @@ func worst(r *crash.Result) []pick {
 		order := slices.Clone(m.Cuts)
 		slices.SortStableFunc(order, func(a, b crash.Cut) int {
 			return cmp.Or(cmp.Compare(slices.Index(crash.Outcomes, b.Outcome), slices.Index(crash.Outcomes, a.Outcome)),
-				cmp.Compare(len(b.Kinds), len(a.Kinds)), cmp.Compare(b.PromiseLost, a.PromiseLost), cmp.Compare(b.LostOps, a.LostOps))
+				cmp.Compare(len(b.Kinds), len(a.Kinds)), cmp.Compare(b.PromiseLost, a.PromiseLost),
+				cmp.Compare(b.LostOps, a.LostOps))
 		})
 		seen, ids := map[string]bool{}, map[string]bool{}
 		add := func(c crash.Cut, why string) {
@@ -311,7 +318,8 @@ func worst(r *crash.Result) []pick {
 			if c.LostOps > 0 {
 				lost = fmt.Sprintf("%s, %s", plural(c.LostOps, "operation", "operations"), span(c.LostTime))
 			}
-			ps = append(ps, pick{printable(c.ID), string(class(string(c.Outcome))), outcomeName(c.Outcome), modeName(m.Mode), why,
+			ps = append(ps, pick{printable(c.ID), string(class(string(c.Outcome))), outcomeName(c.Outcome),
+				modeName(m.Mode), why,
 				fmt.Sprintf("%.3f s", float64(c.Time)/1e9), lost})
 		}
 		for _, c := range order {
@@ -334,7 +342,8 @@ func worst(r *crash.Result) []pick {
 		}
 		longest := slices.MaxFunc(order, func(a, b crash.Cut) int { return cmp.Compare(a.RecoveryTime, b.RecoveryTime) })
 		if longest.RecoveryTime > 0 {
-			add(longest, fmt.Sprintf("longest recovery: %s brought home in %s", plural(longest.Transactions, "transaction", "transactions"), span(longest.RecoveryTime)))
+			add(longest, fmt.Sprintf("longest recovery: %s brought home in %s",
+				plural(longest.Transactions, "transaction", "transactions"), span(longest.RecoveryTime)))
 		}
 	}
 	return ps

@@ -166,7 +166,8 @@ func timeline(r *crash.Result, m *crash.ModeResult) template.HTML {
 	}
 	caption = "What programs were doing"
 	for _, p := range laneNames(r) {
-		l.rows = append(l.rows, lane{label: shorten(p.label, 16), height: opHeight, caption: caption, plot: operations(m, p.has, c)})
+		l.rows = append(l.rows, lane{label: shorten(p.label, 16), height: opHeight, caption: caption,
+			plot: operations(m, p.has, c)})
 		caption = ""
 	}
 	for _, t := range m.Synced {
@@ -181,8 +182,10 @@ func timeline(r *crash.Result, m *crash.ModeResult) template.HTML {
 	p := newPlot(wide, height+34, 0, c.end(), 0, height, frame{rows: rows, cols: ticks})
 	l.draw(p)
 	p.base(ticks)
-	words := fmt.Sprintf("Timeline of the workload on the %s: %s, %s of the host, %s. The table below has the same in numbers.", strings.ToLower(modeName(m.Mode)),
-		plural(len(m.Cuts), "cut", "cuts"), plural(m.Writes, "write", "writes"), plural(len(m.Ops), "operation", "operations"))
+	words := fmt.Sprintf("Timeline of the workload on the %s: %s, %s of the host, %s. The table below has the same "+
+		"in numbers.", strings.ToLower(modeName(m.Mode)),
+		plural(len(m.Cuts), "cut", "cuts"), plural(m.Writes, "write", "writes"),
+		plural(len(m.Ops), "operation", "operations"))
 	return p.svg(words)
 }
 

@@ -81,7 +81,8 @@ func (e *Error) Error() string {
 	if e.Stop == machine.StopLimit {
 		why = "it took too long"
 	}
-	return fmt.Sprintf("the guest did not print %q: %s; its last output was %q", strings.Join(e.Want, "\" or \""), why, e.Output)
+	return fmt.Sprintf("the guest did not print %q: %s; its last output was %q", strings.Join(e.Want, "\" or \""),
+		why, e.Output)
 }
 
 // Type types text, after what is still to be typed.

@@ -51,7 +51,8 @@ func assemble(layout asm.Layout, names ...string) (*asm.Program, error) {
 // executable makes an a.out of a program, with its name list.
 func executable(p *asm.Program) ([]byte, error) {
 	types := map[asm.SymType]aout.Type{asm.SymText: aout.Text, asm.SymData: aout.Data, asm.SymBSS: aout.BSS}
-	f := &aout.File{Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: p.TextBase}, Text: p.Text, Data: p.Data}
+	f := &aout.File{Header: aout.Header{Magic: uint16(p.Layout), BSSSize: uint16(p.BSSSize), Entry: p.TextBase},
+		Text: p.Text, Data: p.Data}
 	for _, s := range p.Symbols {
 		if t, ok := types[s.Type]; ok {
 			if strings.HasPrefix(s.Name, "_") {

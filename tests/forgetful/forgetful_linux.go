@@ -381,7 +381,9 @@ func (d *dir) Setattr(_ context.Context, _ fusefs.FileHandle, in *fuse.SetAttrIn
 	return 0
 }
 
-func (d *dir) Create(ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
+func (d *dir) Create(
+	ctx context.Context, name string, _, mode uint32, out *fuse.EntryOut,
+) (*fusefs.Inode, fusefs.FileHandle, uint32, syscall.Errno) {
 	h := d.host
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -407,7 +409,8 @@ func (d *dir) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.Ent
 	return d.NewPersistentInode(ctx, sub, fusefs.StableAttr{Mode: syscall.S_IFDIR}), 0
 }
 
-func (d *dir) Rename(_ context.Context, name string, parent fusefs.InodeEmbedder, to string, flags uint32) syscall.Errno {
+func (d *dir) Rename(_ context.Context, name string, parent fusefs.InodeEmbedder, to string,
+	flags uint32) syscall.Errno {
 	h := d.host
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -455,7 +458,8 @@ func (d *dir) rename(to string) {
 	}
 }
 
-func (d *dir) Link(_ context.Context, target fusefs.InodeEmbedder, name string, out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
+func (d *dir) Link(_ context.Context, target fusefs.InodeEmbedder, name string,
+	out *fuse.EntryOut) (*fusefs.Inode, syscall.Errno) {
 	h := d.host
 	h.mu.Lock()
 	defer h.mu.Unlock()

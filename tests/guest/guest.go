@@ -106,7 +106,8 @@ var miniPacks = sync.OnceValues(func() (stores [2]*block.Store, err error) {
 		return stores, err
 	}
 	f.SetClock(Epoch)
-	g, err := fs.Mkfs(packs[1], fs.MkfsOptions{Time: Epoch, Inodes: 1000, Root: fs.Attr{Perm: 0o777, MTime: Epoch}, Name: "tmp", Pack: "rk7"})
+	g, err := fs.Mkfs(packs[1], fs.MkfsOptions{Time: Epoch, Inodes: 1000, Root: fs.Attr{Perm: 0o777, MTime: Epoch},
+		Name: "tmp", Pack: "rk7"})
 	if err != nil {
 		return stores, err
 	}
@@ -317,7 +318,8 @@ func (g *Guest) prepare() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	commands := []string{"PATH=:/bin:/usr/bin HOME=/; export PATH HOME; umask 2; rm -f /etc/mtab; cat /dev/null >/etc/mtab"}
+	commands := []string{"PATH=:/bin:/usr/bin HOME=/; export PATH HOME; umask 2; rm -f /etc/mtab; cat /dev/null " +
+		">/etc/mtab"}
 	for _, m := range mounts {
 		commands = append(commands, fmt.Sprintf("/etc/mount %s %s", m.Device, m.Dir))
 	}

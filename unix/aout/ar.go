@@ -36,7 +36,8 @@ func ParseArchive(b []byte) ([]Member, error) {
 		name, _, _ := strings.Cut(string(h[:14]), "\x00")
 		size := int64(long(h[22:]))
 		if size < 0 || size > int64(len(h)-memberLen) {
-			return nil, bad("archive member %q at byte %d has %d bytes, the archive only %d more", name, at, size, len(h)-memberLen)
+			return nil, bad("archive member %q at byte %d has %d bytes, the archive only %d more", name, at, size,
+				len(h)-memberLen)
 		}
 		list = append(list, Member{
 			Name: name, Date: long(h[14:]), UID: h[18], GID: h[19],

@@ -189,7 +189,8 @@ func (c *Checker) read(b, ino int, p []byte) {
 func (c *Checker) spend(ino int) bool {
 	c.budget--
 	if c.budget == -1 {
-		c.report(Problem{Kind: TooTangled, Inode: ino, Detail: "shared blocks lead to ever more blocks; the rest is not followed"})
+		c.report(Problem{Kind: TooTangled, Inode: ino,
+			Detail: "shared blocks lead to ever more blocks; the rest is not followed"})
 	}
 	return c.budget >= 0
 }
@@ -197,7 +198,8 @@ func (c *Checker) spend(ino int) bool {
 // checkSuper reads the superblock and reports whether the rest can be checked.
 func (c *Checker) checkSuper() bool {
 	if c.dev.Blocks() <= FirstIBlock {
-		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("the device has only %d blocks", c.dev.Blocks())})
+		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("the device has only %d blocks",
+			c.dev.Blocks())})
 		return false
 	}
 	c.read(SuperBlock, 0, c.sbuf[:])
@@ -213,10 +215,12 @@ func (c *Checker) checkSuper() bool {
 		}
 	}
 	if s.NFree < 0 || s.NFree > NICFree {
-		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("s_nfree is %d, must be 0 to %d", s.NFree, NICFree)})
+		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("s_nfree is %d, must be 0 to %d",
+			s.NFree, NICFree)})
 	}
 	if s.NInode < 0 || s.NInode > NICInode {
-		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("s_ninode is %d, must be 0 to %d", s.NInode, NICInode)})
+		c.report(Problem{Kind: BadSuper, Block: SuperBlock, Detail: fmt.Sprintf("s_ninode is %d, must be 0 to %d",
+			s.NInode, NICInode)})
 	}
 	c.isize, c.fsize, c.inodes = uint32(s.ISize), uint32(size.FSize), s.Inodes()
 	c.r.Blocks, c.r.Inodes = int(c.fsize), c.inodes
@@ -238,7 +242,8 @@ func (c *Checker) checkInodes() {
 		}
 	}
 	if c.mode[RootIno]&ModeType != ModeDir {
-		c.report(Problem{Kind: BadRoot, Inode: RootIno, Detail: fmt.Sprintf("the root has mode %06o, which is no directory", c.mode[RootIno])})
+		c.report(Problem{Kind: BadRoot, Inode: RootIno,
+			Detail: fmt.Sprintf("the root has mode %06o, which is no directory", c.mode[RootIno])})
 	}
 }
 
@@ -406,10 +411,12 @@ func (c *Checker) checkDir(d *dirRecord) {
 				d.up = e
 			}
 			if c.names.add(lo, hi) {
-				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%s is there twice", quoted(direntName(slot)))})
+				c.report(Problem{Kind: DuplicateName, Inode: d.ino, Detail: fmt.Sprintf("%s is there twice",
+					quoted(direntName(slot)))})
 			}
 			if e <= BadIno || e > c.inodes {
-				c.reportIn(d, Problem{Kind: BadEntry, Entry: e, Detail: fmt.Sprintf("%s is inode %d, must be %d to %d", quoted(direntName(slot)), e, RootIno, c.inodes)})
+				c.reportIn(d, Problem{Kind: BadEntry, Entry: e, Detail: fmt.Sprintf("%s is inode %d, must be %d to %d",
+					quoted(direntName(slot)), e, RootIno, c.inodes)})
 				if dot == 2 {
 					d.up = -1
 				}
@@ -417,7 +424,8 @@ func (c *Checker) checkDir(d *dirRecord) {
 			}
 			c.entries[e]++
 			if c.mode[e]&ModeType == 0 {
-				c.reportIn(d, Problem{Kind: EntryUnallocated, Entry: e, Detail: fmt.Sprintf("%s is inode %d, which is free", quoted(direntName(slot)), e)})
+				c.reportIn(d, Problem{Kind: EntryUnallocated, Entry: e, Detail: fmt.Sprintf("%s is inode %d, which is free",
+					quoted(direntName(slot)), e)})
 			}
 			if !good { // nothing leads anywhere by it
 				continue
@@ -425,7 +433,8 @@ func (c *Checker) checkDir(d *dirRecord) {
 			if c.parent[e] == 0 && e != RootIno {
 				c.parent[e] = uint16(d.ino)
 			} else if c.mode[e]&ModeType == ModeDir {
-				c.report(Problem{Kind: SecondName, Inode: e, Detail: fmt.Sprintf("a directory, also %s in inode %d", quoted(direntName(slot)), d.ino)})
+				c.report(Problem{Kind: SecondName, Inode: e, Detail: fmt.Sprintf("a directory, also %s in inode %d",
+					quoted(direntName(slot)), d.ino)})
 				c.state[e] |= manyNames
 			}
 		}
@@ -688,7 +697,8 @@ func (c *Checker) checkFreeInodes() {
 	for i := range min(max(int(s.NInode), 0), NICInode) {
 		ino := int(s.Inode[i])
 		if ino > c.inodes {
-			c.report(Problem{Kind: BadFreeInode, Detail: fmt.Sprintf("s_inode[%d] is %d, must be %d to %d", i, ino, RootIno, c.inodes)})
+			c.report(Problem{Kind: BadFreeInode, Detail: fmt.Sprintf("s_inode[%d] is %d, must be %d to %d", i, ino,
+				RootIno, c.inodes)})
 		} else if ino >= RootIno && c.mode[ino] != 0 {
 			c.report(Problem{Kind: FreeInodeUsed, Inode: ino, Detail: "in use, but on the superblock's list of free inodes"})
 		} else if c.state[ino]&listed != 0 {
@@ -717,7 +727,8 @@ func (c *Checker) checkFreeList() {
 				return
 			}
 			if a < c.isize || a >= c.fsize {
-				c.report(Problem{Kind: BadFreeAddress, Block: int(int32(a)), Detail: fmt.Sprintf("entry %d of block %d; the rest of the free list is not followed", i, from)})
+				c.report(Problem{Kind: BadFreeAddress, Block: int(int32(a)),
+					Detail: fmt.Sprintf("entry %d of block %d; the rest of the free list is not followed", i, from)})
 				return
 			}
 			if i == 0 {
@@ -729,7 +740,8 @@ func (c *Checker) checkFreeList() {
 				c.read(from, 0, c.sbuf[:])
 				n = int(int16(word(c.sbuf[chainCount:])))
 				if n < 1 || n > NICFree {
-					c.report(Problem{Kind: BadFreeCount, Block: from, Detail: fmt.Sprintf("count of a free-chain block is %d, must be 1 to %d", n, NICFree)})
+					c.report(Problem{Kind: BadFreeCount, Block: from,
+						Detail: fmt.Sprintf("count of a free-chain block is %d, must be 1 to %d", n, NICFree)})
 				}
 				if n < 0 || n > NICFree {
 					return

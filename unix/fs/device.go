@@ -91,7 +91,8 @@ type HostFile struct {
 // as long as the file is open.
 func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, error) {
 	if offset < 0 || blocks < 0 || offset > MaxBlocks || blocks > MaxBlocks {
-		return nil, fmt.Errorf("%s: a region at block %d of %d blocks: must be between 0 and %d", name, offset, blocks, MaxBlocks)
+		return nil, fmt.Errorf("%s: a region at block %d of %d blocks: must be between 0 and %d", name, offset,
+			blocks, MaxBlocks)
 	}
 	flag := os.O_RDWR
 	if readOnly {
@@ -128,7 +129,8 @@ func OpenHostFile(name string, offset, blocks int, readOnly bool) (*HostFile, er
 		blocks = min(int(total)-offset, MaxBlocks)
 		if blocks <= 0 {
 			f.Close()
-			return nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", name, total, BlockSize, offset)
+			return nil, fmt.Errorf("%s: has %d blocks of %d bytes, so nothing at block offset %d", name, total,
+				BlockSize, offset)
 		}
 	}
 	return &HostFile{f, name, offset, blocks, readOnly}, nil

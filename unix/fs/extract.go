@@ -190,7 +190,8 @@ func (x *extractor) member(h *TarHeader) error {
 
 // ofMember says whether an error is of one member: others may fare better.
 func ofMember(err error) bool {
-	for _, e := range []error{ErrNotDir, ErrIsDir, ErrNotFile, ErrName, ErrTooBig, ErrLinks, os.ErrExist, os.ErrNotExist, os.ErrInvalid} {
+	for _, e := range []error{ErrNotDir, ErrIsDir, ErrNotFile, ErrName, ErrTooBig, ErrLinks, os.ErrExist,
+		os.ErrNotExist, os.ErrInvalid} {
 		if errors.Is(err, e) && !errors.Is(err, ErrDamaged) {
 			return true
 		}

@@ -216,8 +216,10 @@ func (c *Incremental) Clone(dev Device) *Incremental {
 	d := *c
 	d.dev, d.full, d.names = dev, Checker{}, nameTable{}
 	d.r.Problems = nil
-	d.inode, d.facts, d.isDir, d.blocks = slices.Clone(c.inode), slices.Clone(c.facts), slices.Clone(c.isDir), slices.Clone(c.blocks)
-	d.held, d.spareHeld, d.visits, d.chain = slices.Clone(c.held), slices.Clone(c.spareHeld), slices.Clone(c.visits), slices.Clone(c.chain)
+	d.inode, d.facts, d.isDir, d.blocks = slices.Clone(c.inode), slices.Clone(c.facts), slices.Clone(c.isDir),
+		slices.Clone(c.blocks)
+	d.held, d.spareHeld, d.visits, d.chain = slices.Clone(c.held), slices.Clone(c.spareHeld),
+		slices.Clone(c.visits), slices.Clone(c.chain)
 	d.parent, d.state, d.readers, d.oldList = nil, nil, nil, nil
 	return &d
 }

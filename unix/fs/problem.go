@@ -40,13 +40,13 @@ const (
 	Missing        Kind = "missing"             // blocks that are neither used nor free
 	LinksHigh      Kind = "links-high"          // more links counted in the inode than there are entries
 	Unreferenced   Kind = "unreferenced"        // an inode with links counted and no entry
-	Orphan         Kind = "orphan"              // an inode in use with no links and no entry, as of a removed open file or a pipe
+	Orphan         Kind = "orphan"              // an inode in use with no links and no entry: a removed open file, a pipe
 	Unreachable    Kind = "unreachable"         // a directory that cannot be reached from the root
 	LostDamaged    Kind = "lost-damaged"        // such a directory with what would be harmful in another
-	LostLinks      Kind = "lost-links"          // fewer links counted than entries, but not fewer than those outside of such directories
+	LostLinks      Kind = "lost-links"          // fewer links counted than entries, of which enough are in such directories
 	SecondName     Kind = "second-name"         // a directory that two entries name
 	DuplicateName  Kind = "duplicate-name"      // the same name twice in a directory
-	BadName        Kind = "bad-name"            // a name that no path can give: empty, or with a slash or something after a NUL
+	BadName        Kind = "bad-name"            // a name that no path can give: empty, with a slash, with more after a NUL
 	BadSize        Kind = "bad-size"            // a file's size is negative or too big
 	PastSize       Kind = "past-size"           // a file has blocks past its size
 	FreeInodeUsed  Kind = "free-inode-used"     // s_inode lists an inode in use; the kernel looks again

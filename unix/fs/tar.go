@@ -117,7 +117,8 @@ func NewTarReader(r io.Reader) (*TarReader, error) {
 	}
 	for _, c := range compressions {
 		if bytes.HasPrefix(magic, []byte(c.magic)) {
-			return nil, fmt.Errorf("%w: it is compressed by %s, which is not read here: undo that first (%s)", ErrTar, c.name, c.undo)
+			return nil, fmt.Errorf("%w: it is compressed by %s, which is not read here: undo that first (%s)", ErrTar,
+				c.name, c.undo)
 		}
 	}
 	return t, nil

@@ -142,7 +142,8 @@ func (t *TarReader) member(size int64) *TarHeader {
 			name = prefix + "/" + name
 		}
 	}
-	for _, s := range []struct{ to, from *string }{{&name, t.longName}, {&name, pax.path}, {&link, t.longLink}, {&link, pax.link}} {
+	for _, s := range []struct{ to, from *string }{{&name, t.longName}, {&name, pax.path}, {&link, t.longLink},
+		{&link, pax.link}} {
 		if s.from != nil {
 			*s.to = *s.from
 		}
@@ -151,7 +152,8 @@ func (t *TarReader) member(size int64) *TarHeader {
 	h.Mode = uint16(num("mode", tarMode, tarUID)) & ModePerm
 	h.UID, h.GID = num("user", tarUID, tarGID), num("group", tarGID, tarSize)
 	mtime := num("time", tarMTime, tarChecksum)
-	for _, n := range []struct{ to, from *int64 }{{&h.UID, pax.uid}, {&h.GID, pax.gid}, {&mtime, pax.mtime}, {&size, pax.size}} {
+	for _, n := range []struct{ to, from *int64 }{{&h.UID, pax.uid}, {&h.GID, pax.gid}, {&mtime, pax.mtime},
+		{&size, pax.size}} {
 		if n.from != nil {
 			*n.to = *n.from
 		}

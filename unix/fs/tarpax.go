@@ -30,7 +30,8 @@ func (p paxRecords) with(q paxRecords) paxRecords {
 			*s.to = *s.from
 		}
 	}
-	for _, n := range []struct{ to, from **int64 }{{&all.size, &p.size}, {&all.uid, &p.uid}, {&all.gid, &p.gid}, {&all.mtime, &p.mtime}} {
+	for _, n := range []struct{ to, from **int64 }{{&all.size, &p.size}, {&all.uid, &p.uid}, {&all.gid, &p.gid},
+		{&all.mtime, &p.mtime}} {
 		if *n.to == nil {
 			*n.to = *n.from
 		}
@@ -68,7 +69,8 @@ func (t *TarReader) extended(flag byte, size int64) error {
 		if err := all.parse(b); err != nil {
 			t.wrong = err
 		}
-		t.global = t.global.with(paxRecords{path: all.path, link: all.link, size: all.size, uid: all.uid, gid: all.gid, mtime: all.mtime})
+		t.global = t.global.with(paxRecords{path: all.path, link: all.link, size: all.size, uid: all.uid,
+			gid: all.gid, mtime: all.mtime})
 	default:
 		if err := t.local.parse(b); err != nil {
 			t.wrong = err

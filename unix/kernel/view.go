@@ -77,7 +77,8 @@ func (k *Kernel) Look(g *Guest) (*View, error) {
 	if err := k.Up(g); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*reader) error{v.readDevices, v.readBufs, v.readLists, v.readMounts, v.readInodes, v.checkMounts, v.readProcs} {
+	for _, step := range []func(*reader) error{v.readDevices, v.readBufs, v.readLists, v.readMounts, v.readInodes,
+		v.checkMounts, v.readProcs} {
 		err := step(r)
 		if r.bad {
 			err = unknown("a table is not in memory")
@@ -342,7 +343,8 @@ func (v *View) readInodes(r *reader) error {
 		if m == nil {
 			return unknown("inode %d of device %06o is in use, which is not mounted", n.number, n.dev)
 		}
-		if isize := int(r.word(m.super)); m.Wrong == "" && (n.number < 1 || n.number > (isize-fs.FirstIBlock)*fs.InodesBlock) {
+		if isize := int(r.word(m.super)); m.Wrong == "" && (n.number < 1 ||
+			n.number > (isize-fs.FirstIBlock)*fs.InodesBlock) {
 			m.Wrong = fmt.Sprintf("inode %d is in use, and it has none", n.number) // a directory names it
 		}
 		p := place{n.dev, n.number}
