@@ -17,8 +17,9 @@ const (
 	// stood is how long a committer that is not called may have been asleep, with its
 	// machine, at least: that time makes no work older.
 	stood = 500 * time.Millisecond
-	// slack is by how much more than two intervals commit points may be late before that
-	// is told: a host that is busy for a moment is no news, and the status has the age.
+	// slack is by how much later a line says that points are late when nothing is wrong
+	// but that the host takes its time: one that is busy for a moment is no news, and the
+	// status says so from the beginning.
 	slack = 500 * time.Millisecond
 	// firstPoint is the least that the first point may take: a guest is coming up, and
 	// nothing was promised yet.
@@ -108,6 +109,9 @@ func (c *Committer) look(now time.Time) {
 	age := c.age(now)
 	c.aged(age)
 	limit := c.tolerated(c.o.Late)
+	if c.err == nil {
+		limit += slack
+	}
 	if now.Before(w.until) {
 		limit = max(limit, w.threshold)
 	}
@@ -307,7 +311,7 @@ func (c *Committer) Status() Status {
 		Promise: c.promise, Why: c.why, Point: c.covered, Waits: age > 0 || !c.dirty.IsZero(), Age: age,
 		Worst: max(c.worst, age),
 	}
-	if age > c.tolerated(2*c.o.Interval+slack) {
+	if age > c.tolerated(2*c.o.Interval) {
 		s.Late = &Late{Since: now.Add(-age), Why: c.whyLate(now)}
 	}
 	for _, v := range c.odd {

@@ -64,8 +64,9 @@ type Options struct {
 	// machine, or calls Commit.
 	Tell func(line string)
 	// Late is how old the oldest work that no durable point covers may become before
-	// that is told; 0 for two intervals and half a second. Before the first point it is
-	// five seconds at least.
+	// that is told; 0 for two intervals. It may be half a second more when no commit has
+	// come to nothing but the host takes its time, and before the first point it is five
+	// seconds at least.
 	Late time.Duration
 
 	// InStep, if set, has everything go on in the goroutine that runs the machine, so
@@ -159,7 +160,7 @@ func NewCommitter(m *machine.Machine, volumes map[kernel.Drive]Volume, o Options
 		o.Settler = NewSettler()
 	}
 	if o.Late <= 0 {
-		o.Late = 2*o.Interval + slack
+		o.Late = 2 * o.Interval
 	}
 	c := &Committer{m: m, o: o, settler: o.Settler, syncs: map[uint16]*waiter{}, wake: make(chan struct{})}
 	c.promise, c.odd = NoPoint, map[kernel.Drive]VolumeStatus{}
