@@ -14,8 +14,8 @@ var arrows = map[string]string{
 	"asm":   "",
 	"bench": "block commit images images/console journaldev machine simh unix/fs unix/kernel",
 	"block": "",
-	"cmd/v7em": "asm bench block commit crash crash/report escape images images/console images/mini " +
-		"internal/hostfile journaldev keys machine mmu rk screen unix/aout unix/fs unix/kernel",
+	"cmd/v7em": "asm bench block -commit crash crash/report escape images images/console images/mini " +
+		"internal/hostfile journaldev keys -machine -mmu -rk screen unix/aout unix/fs unix/kernel",
 	"commit": "block escape journaldev machine mmu rk unibus unix/fs unix/kernel",
 	"cpu":    "mmu",
 	"crash": "block commit escape images images/console internal/hostfile journaldev " +
