@@ -161,7 +161,7 @@ func TestSecondOpenSaysWho(t *testing.T) {
 	}
 	who := fmt.Sprintf("pid %d (v7em boot)", os.Getpid())
 	var busy *BusyError
-	if _, err := Open(path, RK05, Options{}); !errors.As(err, &busy) || !strings.Contains(err.Error(), who) {
+	if _, err := Open(path, RK05, Options{}); !errors.As(err, &busy) || !strings.Contains(err.Error(), "another drive") {
 		t.Errorf("second open: %v", err)
 	}
 	if _, err := Open(path, RK05, Options{ReadOnly: true}); !errors.As(err, &busy) {
@@ -169,6 +169,14 @@ func TestSecondOpenSaysWho(t *testing.T) {
 	}
 	if _, err := LockDir(filepath.Dir(path), "v7em run"); !errors.As(err, &busy) || !strings.Contains(err.Error(), who) {
 		t.Errorf("second LockDir: %v", err)
+	}
+	// As if another process had written it.
+	other := fmt.Sprintf("pid %d (v7em run) on host h", os.Getppid())
+	if err := os.WriteFile(filepath.Join(filepath.Dir(path), LockName), []byte(other+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, RK05, Options{}); !errors.As(err, &busy) || !strings.Contains(err.Error(), other) {
+		t.Errorf("second open, of another process's: %v", err)
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
