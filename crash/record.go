@@ -326,10 +326,12 @@ func (r *recorder) work() error {
 	r.on, r.begin = true, r.m.Now()
 	r.out.Reset()
 	r.console.Type("sh " + scriptFile + "\r")
-	err := r.await(r.o.Limit, prompt)
+	ctx, leave := images.Attend(r.ctx, r.m)
+	err := r.await(ctx, r.o.Limit, prompt)
+	leave()
 	if err == nil {
 		// What is queued, and the commits under way.
-		if err = r.await(settleTime, ""); errors.As(err, new(*console.Error)) {
+		if err = r.await(r.ctx, settleTime, ""); errors.As(err, new(*console.Error)) {
 			err = nil
 		}
 	}
@@ -344,7 +346,7 @@ func (r *recorder) work() error {
 }
 
 // await lets the machine run until it has printed a text.
-func (r *recorder) await(limit uint64, text string) error {
+func (r *recorder) await(ctx context.Context, limit uint64, text string) error {
 	texts := []string{text}
 	if text == "" {
 		texts = nil
@@ -354,12 +356,14 @@ func (r *recorder) await(limit uint64, text string) error {
 		if due, ok := r.due(); ok {
 			slice = min(slice, max(due, r.m.Now()+1)-r.m.Now())
 		}
-		_, err := r.console.Expect(r.ctx, slice, texts...)
+		_, err := r.console.Expect(ctx, slice, texts...)
 		r.attend()
 		var e *console.Error
 		switch {
 		case r.err != nil:
 			return r.err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		case err == nil:
 			return nil
 		case !errors.As(err, &e) || e.Stop != machine.StopLimit || r.m.Now() >= end:

@@ -34,8 +34,7 @@ func (e *StuckError) Error() string {
 	if len(e.Readers) == 0 {
 		return "the guest's processes wait for one another, for ever"
 	}
-	return fmt.Sprintf("in the guest %s reads the terminal, and nobody types there: commands have their input from standard input",
-		strings.Join(e.Readers, ", "))
+	return fmt.Sprintf("in the guest %s reads the terminal, and nobody types there", strings.Join(e.Readers, ", "))
 }
 
 // How long, in virtual time, it takes to believe that a guest will do no more.
@@ -106,6 +105,18 @@ func attend(ctx context.Context, m *machine.Machine, s *Script, out *scriptOutpu
 		a.leave = func() {}
 	}
 	return a
+}
+
+// Attend returns a context that ends when the guest in m has crashed, or when nothing in
+// it will ever go on by itself, as nobody types anything: its cause is then a
+// *CrashError or a *StuckError. leave gives m back as it was.
+func Attend(ctx context.Context, m *machine.Machine) (attended context.Context, leave func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	a := attend(ctx, m, &Script{}, &scriptOutput{}, cancel)
+	return ctx, func() {
+		a.leave()
+		cancel(nil)
+	}
 }
 
 // fail ends the run.

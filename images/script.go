@@ -220,9 +220,29 @@ func wrapper(mounts []Mount, token string, input bool) string {
 	return b.String()
 }
 
+// needed are the programs without which a run would not end, would lose what it did, or
+// would print something else than the commands do.
+var needed = []string{"sh", "stty", "echo", "sync"}
+
+// missing returns an error if a needed program is where the wrapper does not find it.
+func missing(t *Tree) error {
+	for _, name := range needed {
+		_, err := t.Lookup("/bin/" + name)
+		if err != nil {
+			if _, usr := t.Lookup("/usr/bin/" + name); usr != nil {
+				return fmt.Errorf("the guest cannot run commands: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 func (d *Drives) putScript(s *Script, token string) error {
 	t, mounts, err := d.Mounted(s.Note)
 	if err != nil {
+		return err
+	}
+	if err := missing(t); err != nil {
 		return err
 	}
 	t.SetClock(s.Now)

@@ -43,3 +43,25 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	}
 	return usagef("%s", fmt.Sprintf("unknown command %q for %q%s", args[0], cmd.CommandPath(), meant))
 }
+
+// checkTopics has cobra's own commands, help and completion, refuse what is none of
+// their arguments, as the others do. The output of root must be set: cobra takes it now.
+func checkTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.Args = noArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				topic, rest, _ := root.Find(args)
+				if topic == root || topic.HasSubCommands() {
+					return noArgs(topic, rest)
+				}
+				return nil
+			}
+		}
+	}
+}

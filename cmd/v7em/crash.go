@@ -103,7 +103,7 @@ and when ^C ends the campaign: then what was found so far is printed.`,
 	fs.BoolVar(&o.stress, "stress", false, "commit 20 times as often as v7em boot does, into small journals, so that more is under way at a cut")
 	addAnySize(fs, &o.anySize)
 	fs.StringVar(&o.json, "json", "", "write everything that was found to a `file`, - for standard output")
-	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`, - for standard output")
+	fs.StringVar(&o.html, "html", "", "write a report with pictures to a `file`")
 	fs.StringVar(&o.point, "point", "", "make one cut again, by its `ID`")
 	fs.StringVar(&o.out, "out", "", "with --point: the `directory` to make (default: cut-ID)")
 	complete(cmd, "modes", flagWords(crash.Modes)...)
@@ -239,6 +239,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 	}
 	runs, err := c.record(ctx, packs, stderr)
 	if err != nil {
+		c.tellUnwritten(stderr, err)
 		return err
 	}
 	if c.point != "" {
@@ -262,6 +263,7 @@ func (c *campaign) run(cmd *cobra.Command) error {
 			_, werr := io.WriteString(w, soFar(r, live))
 			err = errors.Join(err, werr)
 		}
+		c.tellUnwritten(stderr, err)
 		return err
 	}
 	r.Stress = c.stress
@@ -275,6 +277,14 @@ func (c *campaign) run(cmd *cobra.Command) error {
 		return err
 	}
 	return verdict(w, r)
+}
+
+// tellUnwritten says which files an interrupted campaign has not written.
+func (c *campaign) tellUnwritten(w io.Writer, err error) {
+	files := slices.DeleteFunc([]string{c.json, c.html}, func(name string) bool { return name == "" })
+	if errors.Is(err, context.Canceled) && len(files) > 0 {
+		fmt.Fprintf(w, "v7em: not written: %s\n", escape.Line(strings.Join(files, ", ")))
+	}
 }
 
 // record runs the workload once in each mode.

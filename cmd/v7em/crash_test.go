@@ -301,7 +301,7 @@ func TestCrashMini(t *testing.T) {
 	}
 }
 
-// An interrupted campaign leaves no files and says so in one line.
+// An interrupted campaign leaves no files and says so.
 func TestCrashInterrupted(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("V7EM_DIST", filepath.Join(dir, "none"))
@@ -321,9 +321,13 @@ func TestCrashInterrupted(t *testing.T) {
 	cmd := crashCommand()
 	cmd.SetContext(ctx)
 	cmd.SetOut(io.Discard)
-	cmd.SetErr(io.Discard)
+	var said strings.Builder
+	cmd.SetErr(&said)
 	if err := c.run(cmd); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+	if want := "v7em: not written: " + o.json + ", " + o.html + "\n"; !strings.Contains(said.String(), want) {
+		t.Errorf("it says %q; want %q", said.String(), want)
 	}
 	if es, _ := os.ReadDir(out); len(es) != 0 {
 		t.Errorf("it leaves %v", es)
@@ -390,6 +394,25 @@ func TestWorthless(t *testing.T) {
 			if status != 1 || stdout != "" || !strings.Contains(stderr, tt.want) {
 				t.Errorf("%s on %s: status %d, %q, %q", what, guest, status, stdout, stderr)
 			}
+		}
+	}
+}
+
+// TestCrashWorkloadStops: a workload after which the guest does nothing more, or that waits
+// for what nobody types, ends the recording with what is wrong.
+func TestCrashWorkloadStops(t *testing.T) {
+	dir := newMachineDir(t)
+	script := filepath.Join(t.TempDir(), "script.sh")
+	for what, tt := range map[string]struct{ script, want string }{
+		"a terminal that waits":   {"mkdir /crash/a; cat /dev/tty\n", "in the guest cat reads the terminal, and nobody types there\n"},
+		"a kernel that goes wild": {"mkdir /crash/a; dd if=/unix of=/dev/kmem\n", "the guest has crashed: "},
+	} {
+		if err := os.WriteFile(script, []byte(tt.script), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		stdout, stderr, status := v7em("", "crash", "--dir", dir, "--workload", script, "--points", "5", "--modes", "plain", "--model", "prefix")
+		if status != 1 || stdout != "" || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s: status %d, %q, %q", what, status, stdout, stderr)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,12 @@ func (f *machineFlags) check() error {
 	case f.disk != "" && f.disk != images.RK().Name && f.disk != images.RP().Name:
 		return usagef("--disk %q: must be rk or rp", f.disk)
 	case f.memory != "":
-		if _, err := images.ParseMemory(f.memory); err != nil {
+		n, err := images.ParseMemory(f.memory)
+		if err == nil {
+			// Which model the configuration has is not known yet: the 70 takes what the 45 does.
+			_, err = machine.New(machine.Config{Model: machine.Model(cmp.Or(f.model, int(machine.PDP1170))), Memory: n})
+		}
+		if err != nil {
 			return usagef("--memory: %w", err)
 		}
 	}

@@ -43,6 +43,7 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetIn(stdin)
 	root.SetOut(yielding(ctx, stdout))
 	root.SetErr(yielding(ctx, stderr))
+	checkTopics(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	status := 0
 	var coded interface{ ExitStatus() int }

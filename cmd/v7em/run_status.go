@@ -50,6 +50,9 @@ func runError(ctx context.Context, err error) error {
 	if errors.As(err, new(*images.LimitError)) {
 		return exitError{fmt.Errorf("%w (--guest-timeout sets another limit, 0 none)", err), statusTimeout}
 	}
+	if stuck := new(images.StuckError); errors.As(err, &stuck) && len(stuck.Readers) > 0 {
+		err = fmt.Errorf("%w: commands have their input from standard input", err)
+	}
 	return exitError{err, statusOwn}
 }
 

@@ -169,6 +169,29 @@ func TestRunPackMissing(t *testing.T) {
 	packsAreWhole(t, dir, "root5")
 }
 
+// TestRunNeeds: a guest without a program that a run needs is told, before anything of it
+// has run. Without stty it would print parity bits and capitals.
+func TestRunNeeds(t *testing.T) {
+	dir := newMachineDir(t)
+	root := filepath.Join(dir, images.RK().PackFile(0))
+	for _, name := range []string{"/bin/stty", "/bin/sync", "/bin/echo"} {
+		if _, stderr, status := v7em("", "fs", "rm", root, name); status != 0 {
+			t.Fatal(stderr)
+		}
+		stdout, stderr, status := v7em("", "run", "--dir", dir, "mkdir /made")
+		if status != 125 || stdout != "" {
+			t.Errorf("%s: %q, status %d", name, stdout, status)
+		}
+		oneLine(t, name, stderr, "the guest cannot run commands: look up "+name)
+		if out, _, _ := v7em("", "fs", "ls", root, "/"); strings.Contains(out, "made") || strings.Contains(out, ".v7em") {
+			t.Errorf("%s: the root has %q", name, out)
+		}
+		if _, stderr, status := v7em("x", "fs", "put", root, "-", name); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+}
+
 // TestRunScriptFiles: the script's files go, whatever it does to the other packs.
 func TestRunScriptFiles(t *testing.T) {
 	dir := newMachineDir(t)
