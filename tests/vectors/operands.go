@@ -104,8 +104,8 @@ type double struct {
 var doubleTable = []double{
 	{"mov", 0o010000, true, func(w width, src, dst int, c cond) (int, cond) { return src, cond{c: c.c}.nz(w, src) }},
 	{"cmp", 0o020000, true, func(w width, src, dst int, c cond) (int, cond) {
-		_, c = sum(w, src, -w.signed(dst), cond{c: src < dst})
-		return dst, c
+		_, now := sum(w, src, -w.signed(dst), cond{c: src < dst})
+		return dst, now
 	}},
 	{"bit", 0o030000, true, func(w width, src, dst int, c cond) (int, cond) {
 		return dst, cond{c: c.c}.nz(w, src&dst)
