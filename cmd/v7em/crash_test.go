@@ -404,13 +404,15 @@ func TestCrashWorkloadStops(t *testing.T) {
 	dir := newMachineDir(t)
 	script := filepath.Join(t.TempDir(), "script.sh")
 	for what, tt := range map[string]struct{ script, want string }{
-		"a terminal that waits":   {"mkdir /crash/a; cat /dev/tty\n", "in the guest cat reads the terminal, and nobody types there\n"},
+		"a terminal that waits": {"mkdir /crash/a; cat /dev/tty\n",
+			"in the guest cat reads the terminal, and nobody types there\n"},
 		"a kernel that goes wild": {"mkdir /crash/a; dd if=/unix of=/dev/kmem\n", "the guest has crashed: "},
 	} {
 		if err := os.WriteFile(script, []byte(tt.script), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		stdout, stderr, status := v7em("", "crash", "--dir", dir, "--workload", script, "--points", "5", "--modes", "plain", "--model", "prefix")
+		stdout, stderr, status := v7em("", "crash", "--dir", dir, "--workload", script, "--points", "5",
+			"--modes", "plain", "--model", "prefix")
 		if status != 1 || stdout != "" || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: status %d, %q, %q", what, status, stdout, stderr)
 		}
