@@ -31,7 +31,7 @@ func (s *Settler) brackets() *kernel.Brackets {
 // endBrackets completes in a captured state what programs inside brackets have half
 // done, if some are, and remembers which.
 func (s *Settler) endBrackets(p *Point, a *attempt) error {
-	if s.Unbracketed {
+	if s.Unbracketed || s.Hasty {
 		return nil
 	}
 	p.Cut = a.inside()

@@ -195,7 +195,7 @@ func (v *Volume) syncJournal() error {
 		return nil
 	}
 	err := v.journal.sync()
-	if late := v.late; late != nil && err == nil {
+	if late := v.late; len(late) > 0 && err == nil {
 		v.late = nil
 		return v.ring().write(v.lateAt, late)
 	}

@@ -38,7 +38,7 @@ func (e *BusyError) Unwrap() error { return fs.ErrInUse }
 func InUse(path string) *BusyError {
 	who := holder(filepath.Dir(path))
 	if strings.HasPrefix(who, fmt.Sprintf("pid %d (", os.Getpid())) {
-		who = "this machine itself: the same file is in another drive"
+		who += ": this v7em, which has the same file in another drive"
 	}
 	return &BusyError{Path: path, Holder: who}
 }

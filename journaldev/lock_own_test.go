@@ -27,7 +27,7 @@ func TestPackInTwoDrives(t *testing.T) {
 	}
 	defer p.Close()
 	_, err = Open(b, RK05, Options{Unit: "rk7"})
-	if busy := new(BusyError); !errors.As(err, &busy) || !strings.Contains(err.Error(), "in another drive") || strings.Contains(err.Error(), "pid") {
+	if busy := new(BusyError); !errors.As(err, &busy) || !strings.Contains(err.Error(), "this v7em, which has the same file in another drive") {
 		t.Error(err)
 	}
 }

@@ -260,7 +260,7 @@ func TestBootMenuPacks(t *testing.T) {
 		{"rk4\r", "", "rk4 holds "},
 		{"rk3\r", filepath.Join(dir, "none") + "\r", "no such file"},
 		{"rp0\r", spare + "\r", "is no RP03 pack"},
-		{"rk3\r", filepath.Join(dir, "rk4.rk05") + "\r", "is in another drive"},
+		{"rk3\r", filepath.Join(dir, "rk4.rk05") + "\r", "same file in another drive"},
 		{"\x03", "", "\r\nv7em> "},
 		{"rk3\r", strings.TrimSuffix(spare, "are.rk05") + "\t\r", "rk3 holds " + spare},
 	} {
