@@ -203,19 +203,41 @@ func reckon(img []byte) *reckoning {
 		}
 		return out
 	}
+	// What no path from the root leads to, nobody comes across: damage there is none to
+	// anything that is in use.
+	reached := map[int]bool{2: true}
+	for todo := []int{2}; len(todo) > 0; todo = todo[1:] {
+		if files[todo[0]].mode&0o170000 != 0o040000 {
+			continue
+		}
+		for _, e := range list(todo[0]) {
+			if e.ino <= inodes && e.name != "." && e.name != ".." && !reached[e.ino] {
+				reached[e.ino] = true
+				todo = append(todo, e.ino)
+			}
+		}
+	}
+	held := map[int]int{} // entries in directories that are reached
 	for i := 1; i <= inodes; i++ {
 		if files[i].mode&0o170000 != 0o040000 {
 			continue
 		}
+		harm := r.harm
+		if !reached[i] {
+			harm = r.waste
+		}
 		dot, dotdot := 0, 0
 		for _, e := range list(i) {
 			if e.ino > inodes {
-				r.harm("inode %d has entry %q to %d", i, e.name, e.ino)
+				harm("inode %d has entry %q to %d", i, e.name, e.ino)
 				continue
 			}
 			entries[e.ino]++
+			if reached[i] {
+				held[e.ino]++
+			}
 			if files[e.ino].mode == 0 {
-				r.harm("inode %d has entry %q to a free inode", i, e.name)
+				harm("inode %d has entry %q to a free inode", i, e.name)
 			}
 			switch e.name {
 			case ".":
@@ -227,7 +249,7 @@ func reckon(img []byte) *reckoning {
 			}
 		}
 		if dot != i || dotdot == 0 {
-			r.harm("directory %d has . %d and .. %d", i, dot, dotdot)
+			harm("directory %d has . %d and .. %d", i, dot, dotdot)
 			r.halfDone++
 		}
 	}
@@ -240,7 +262,7 @@ func reckon(img []byte) *reckoning {
 				r.waste("directory %d has %d names", i, named[i])
 				r.halfDone++
 			}
-		case n > f.nlink:
+		case held[i] > f.nlink:
 			r.harm("inode %d has %d links for %d entries", i, f.nlink, n)
 		default:
 			r.waste("inode %d has %d links for %d entries", i, f.nlink, n)
