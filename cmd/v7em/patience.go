@@ -10,7 +10,7 @@ import (
 
 // Who only reads a pack, as run --scratch does, has it for some milliseconds.
 const (
-	lockPatience = 2 * time.Second
+	lockPatience = 5 * time.Second
 	lockPeriod   = 20 * time.Millisecond
 )
 
